@@ -1,0 +1,154 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "policy/stages.h"
+#include "ra/base/bytes.h"
+#include "ra/base/time.h"
+#include "ra/cmp/types.h"
+#include "ra/exchange.h"
+
+/// What the gateway needs of the world; implemented elsewhere (store, upstream, app, tests/sim).
+namespace ra::gateway {
+
+/// Where a transaction is known: {principal, transactionID} (S-03).
+struct TransactionKey {
+    policy::Principal principal;
+    Bytes transaction_id;
+    friend bool operator==(const TransactionKey&, const TransactionKey&) = default;
+};
+
+/// What may come next in a transaction.
+enum class State : std::uint8_t {
+    in_flight,         // a request is on its way upstream; repetitions wait
+    expects_certconf,  // a certificate was delivered and wants confirmation
+    expects_poll,      // upstream said waiting
+    outcome_unknown,   // octets may have left, no answer: never sent again (S-04)
+    finished,          // a final answer was given; the digest is remembered (S-05)
+};
+
+/// One transaction, as kept (spec 02 section K). A value: copies are cheap but for the octets,
+/// which are shared and immutable.
+struct Record {
+    State state{};
+    cmp::BodyType request_type{};      // that began it
+    crypto::Sha256 request_digest{};   // ProtectedPart of the message in flight, or answered last
+    std::shared_ptr<const Bytes> answer;   // kept for repetition; null: none, or evicted
+    std::shared_ptr<const Bytes> request;  // the first request, until a certificate has been checked
+    std::string profile;               // pinned (S-06)
+    std::string upstream;
+    Operation operation{};             // path of the first request: follow-ups use the same
+    std::string label;
+    Bytes ee_nonce;                    // last senderNonce of the EE
+    Bytes first_nonce;                 // senderNonce of the first (delayed) request
+    Bytes ca_nonce;                    // last senderNonce of the CA
+    std::int64_t cert_req_id = 0;
+    bool implicit_confirm_requested = false;
+    bool verified = false;             // false: opaque
+    crypto::CertificatePtr signer;     // for follow-ups without extraCerts
+    crypto::Sha256 responder{};        // certificate that protected the first answer
+    BootTime expires{};                // an open one ends then
+    BootTime remember_until{};         // replay horizon (S-05)
+};
+struct Versioned {
+    Record record;
+    std::uint64_t version = 0;
+};
+
+struct Begun { std::uint64_t version = 0; };
+struct Exists { Versioned found; };
+/// Another principal holds {upstream, transactionID} (S-03).
+struct IdInUse { policy::Principal holder; };
+/// Bounds: of this principal, of open transactions, of the replay memory (S-05).
+struct Full { std::string_view bound; };
+using BeginResult = std::variant<Begun, Exists, IdInUse, Full>;
+
+struct Advanced { std::uint64_t version = 0; };
+struct Conflict {};
+using AdvanceResult = std::variant<Advanced, Conflict>;
+
+/// Transactions, changed by compare-and-set only. Shared by all workers; every call is atomic.
+/// Records that expired are not found (and go by themselves).
+struct Store {
+    virtual ~Store() = default;
+    virtual asio::awaitable<std::optional<Versioned>> find(const TransactionKey& key) = 0;
+    /// Open transactions with this transactionID, of whatever principal (at most 4): to pick the
+    /// profile and kept certificate of a follow-up. A hint; grants nothing.
+    virtual asio::awaitable<std::vector<Versioned>> find_claims(ByteView transaction_id) = 0;
+    /// Claims the key and {record.upstream, transactionID}. Durable before it returns.
+    virtual asio::awaitable<BeginResult> begin(const TransactionKey& key, Record record) = 0;
+    /// Replaces the record if its version is still `version`. A record in state finished gives up
+    /// the upstream claim and is kept until remember_until; its answer is subject to eviction.
+    virtual asio::awaitable<AdvanceResult> advance(const TransactionKey& key, std::uint64_t version, Record record) = 0;
+    /// Forgets a transaction of which no octet left. Conflict if changed meanwhile.
+    virtual asio::awaitable<AdvanceResult> release(const TransactionKey& key, std::uint64_t version) = 0;
+
+    /// Calls `changed` once (on any thread) when the record is no longer at `version`; returns 0 if
+    /// it already is not, or if too many watch this one (bounded).
+    using WatchId = std::uint64_t;
+    virtual WatchId watch(const TransactionKey& key, std::uint64_t version, std::function<void()> changed) = 0;
+    virtual void unwatch(const TransactionKey& key, WatchId id) noexcept = 0;
+
+    struct Sizes { std::size_t open = 0, remembered = 0, kept_octets = 0, watches = 0; };
+    [[nodiscard]] virtual Sizes sizes() const = 0;
+};
+
+/// A message on its way to the CA.
+struct UpstreamMessage {
+    ByteView der;  // borrowed until submit() returns
+    cmp::BodyType type{};
+    Operation operation{};
+    std::string_view label;
+    Deadline deadline{};
+    TraceId trace;
+};
+struct Answered { Bytes der; };
+/// The answer comes later through LateAnswers (files, batches).
+struct Pending { std::chrono::seconds check_after{}; };
+using SubmitResult = std::variant<Answered, NotSent, Unknown, RejectedByTransport, Pending>;
+
+/// A CA, or the next RA. One object per worker.
+struct Upstream {
+    virtual ~Upstream() = default;
+    virtual asio::awaitable<SubmitResult> submit(UpstreamMessage message) = 0;
+};
+
+/// Work that would block a worker (key derivation, slow signatures).
+struct CpuPool {
+    virtual ~CpuPool() = default;
+    /// Runs `work` elsewhere; resumes on the caller's executor. False: the queue is full, not run.
+    virtual asio::awaitable<bool> run(std::function<void()> work) = 0;
+};
+
+/// What is written down of each message: one log line, one metric, one audit record.
+struct Ended {
+    TraceId trace;
+    std::string_view peer;
+    ListenerId listener{};
+    std::string_view profile;             // empty: none selected
+    std::optional<cmp::BodyType> request;  // nullopt: did not parse
+    std::optional<cmp::BodyType> answer;   // nullopt: no CMP answer
+    std::string transaction_id;           // hex
+    std::string sender;                   // RFC 4514, escaped
+    std::string principal;                // hex prefix of the digest; empty before origin
+    std::string_view decision;            // "forwarded", "repeated", "refused", "failed"
+    std::string_view rule;                // of a refusal
+    std::optional<cmp::PKIFailureInfo> fail_info;
+    std::string detail;                   // field, offset, reason; not for the peer
+    std::string_view upstream;
+    bool verified = false;                // false: opaque or not reached
+    std::chrono::nanoseconds total{}, upstream_wait{};
+    bool possibly_issued = false;         // ledger of possibly issued certificates (S-04)
+};
+struct Audit {
+    virtual ~Audit() = default;
+    virtual void record(const Ended& ended) = 0;
+};
+
+}  // namespace ra::gateway
