@@ -110,8 +110,8 @@ struct Salvage {
 /// A message that parsed, with the octets it is a view of.
 class ParsedMessage {
 public:
-    /// Takes the octets. On error they are lost; salvage() first where they matter.
-    [[nodiscard]] static Result<ParsedMessage> parse(MessageBuffer buffer, const Limits& limits);
+    /// Takes the octets if they parse; else `buffer` keeps them (for salvage()).
+    [[nodiscard]] static Result<ParsedMessage> parse(MessageBuffer&& buffer, const Limits& limits);
 
     [[nodiscard]] const PKIMessage& message() const noexcept { return message_; }
     [[nodiscard]] const PKIMessage* operator->() const noexcept { return &message_; }

@@ -52,7 +52,8 @@ struct Record {
     bool implicit_confirm_requested = false;
     bool verified = false;             // false: opaque
     crypto::CertificatePtr signer;     // for follow-ups without extraCerts
-    crypto::Sha256 responder{};        // certificate that protected the first answer
+    crypto::CertificatePtr responder;  // that protected the first answer; null: opaque
+    std::uint8_t url = 0;              // of the upstream; follow-ups go nowhere else (S-06)
     BootTime expires{};                // an open one ends then
     BootTime remember_until{};         // replay horizon (S-05)
 };
@@ -102,16 +103,18 @@ struct Store {
 /// A message on its way to the CA.
 struct UpstreamMessage {
     ByteView der;  // borrowed until submit() returns
+    std::optional<std::uint8_t> url;  // follow-ups: where the transaction began, nowhere else (S-06)
     cmp::BodyType type{};
     Operation operation{};
     std::string_view label;
     Deadline deadline{};
     TraceId trace;
 };
-struct Answered { Bytes der; };
-/// The answer comes later through LateAnswers (files, batches).
-struct Pending { std::chrono::seconds check_after{}; };
-using SubmitResult = std::variant<Answered, NotSent, Unknown, RejectedByTransport, Pending>;
+struct Answered {
+    Bytes der;
+    std::uint8_t url = 0;  // which of the upstream's URLs answered
+};
+using SubmitResult = std::variant<Answered, NotSent, Unknown, RejectedByTransport>;
 
 /// A CA, or the next RA. One object per worker.
 struct Upstream {
@@ -126,7 +129,8 @@ struct CpuPool {
     virtual asio::awaitable<bool> run(std::function<void()> work) = 0;
 };
 
-/// What is written down of each message: one log line, one metric, one audit record.
+/// What is written down of each message: one log line, one metric, one audit record. Views and
+/// octets are as received: whoever prints them escapes them.
 struct Ended {
     TraceId trace;
     std::string_view peer;
@@ -134,14 +138,15 @@ struct Ended {
     std::string_view profile;             // empty: none selected
     std::optional<cmp::BodyType> request;  // nullopt: did not parse
     std::optional<cmp::BodyType> answer;   // nullopt: no CMP answer
-    std::string transaction_id;           // hex
-    std::string sender;                   // RFC 4514, escaped
-    std::string principal;                // hex prefix of the digest; empty before origin
+    ByteView transaction_id;              // empty: none
+    ByteView sender;                      // GeneralName TLV, a claim unless verified; empty: none
+    std::optional<policy::Principal> principal;  // nullopt: origin not reached
     std::string_view decision;            // "forwarded", "repeated", "refused", "failed"
     std::string_view rule;                // of a refusal
     std::optional<cmp::PKIFailureInfo> fail_info;
     std::string detail;                   // field, offset, reason; not for the peer
     std::string_view upstream;
+    std::size_t octets_in = 0, octets_out = 0;
     bool verified = false;                // false: opaque or not reached
     std::chrono::nanoseconds total{}, upstream_wait{};
     bool possibly_issued = false;         // ledger of possibly issued certificates (S-04)
