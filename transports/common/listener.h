@@ -1,0 +1,75 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "transports/common/byte_stream.h"
+#include "transports/common/count.h"
+#include "transports/common/listen_socket.h"
+#include "transports/common/worker.h"
+
+namespace transports::common {
+
+/// Takes the connections of one listener on one worker.
+struct ConnectionHandler {
+    virtual ~ConnectionHandler() = default;
+    /// Serves until the connection ends. `stream` stays valid throughout.
+    virtual boost::asio::awaitable<void> serve(ByteStream& stream) = 0;
+    /// Sent to a connection over the limit before it is closed; empty: nothing.
+    [[nodiscard]] virtual ra::ByteView busy() const noexcept { return {}; }
+};
+
+struct ListenerSettings {
+    std::string address = "127.0.0.1";       // numeric
+    std::uint16_t port = 0;                  // 0: any
+    int backlog = 4096;                      // the kernel caps it at net.core.somaxconn
+    std::uint32_t max_connections = 20'000;  // of all workers together
+};
+
+/// One a worker.
+struct ListenerCounters {
+    Count accepted;
+    Count refused;        // over max_connections
+    Count accept_errors;  // EMFILE and the like: accepting paused for a moment
+    Count open;           // gauge
+};
+
+/// One address on every worker: SO_REUSEPORT sockets, one an accept loop.
+class Listener {
+public:
+    struct Seat {
+        Worker& worker;
+        ConnectionHandler& handler;
+    };
+
+    /// Binds; throws std::runtime_error naming the address when it cannot. Workers and handlers
+    /// outlive the sessions; the Listener itself may go earlier.
+    Listener(const ListenerSettings& settings, std::vector<Seat> seats);
+    /// Takes over sockets that are already listening, one a seat.
+    Listener(ListenSockets sockets, const ListenerSettings& settings, std::vector<Seat> seats);
+    ~Listener();
+
+    /// The port it got, and "address:port" as a URL has it.
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+    [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+    /// From any thread: accepting begins.
+    void start();
+    /// From any thread: accepting ends (soon); open connections go on.
+    void stop();
+
+    [[nodiscard]] const ListenerCounters& counters(std::size_t seat) const noexcept;
+
+private:
+    class Acceptor;
+
+    std::uint16_t port_ = 0;
+    std::string text_;
+    std::vector<std::shared_ptr<Acceptor>> acceptors_;
+};
+
+}  // namespace transports::common
