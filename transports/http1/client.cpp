@@ -1,0 +1,293 @@
+#include "transports/http1/client.h"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+
+#include "transports/common/wakeup.h"
+#include "transports/http1/connector.h"
+#include "transports/http1/paths.h"
+#include "transports/http1/response_reader.h"
+
+namespace transports::http1 {
+
+namespace asio = boost::asio;
+using common::ByteStream;
+using common::error_code;
+using common::Ready;
+
+namespace {
+
+constexpr std::chrono::seconds kIdleCheck{1};
+constexpr int kMaxInterim = 8;  // 1xx responses before the answer
+
+/// What a whole response means (ra/exchange.h).
+ra::Sent map_response(ResponseReader& reader) {
+    const unsigned status = reader.status();
+    ra::Bytes content = reader.take_body();
+    const bool cmp = reader.is_cmp() && !content.empty();
+    if (status / 100 == 2 && cmp) return ra::Delivered{std::move(content)};
+    // Content of a redirection is about the redirection.
+    const bool usable = cmp && status >= 400;
+    return ra::RejectedByTransport{status, usable ? std::move(content) : ra::Bytes{}};
+}
+
+}  // namespace
+
+HttpClientSettings HttpClientSettings::for_url(HttpUrl url) {
+    HttpClientSettings settings;
+    settings.append_labels = url.path.starts_with(kWellKnown);
+    settings.url = std::move(url);
+    return settings;
+}
+
+/// A delivery in the queue for a connection.
+struct HttpCourier::Waiter {
+    explicit Waiter(common::Worker& worker) noexcept : wakeup{worker} {}
+    common::Wakeup wakeup;
+    bool granted = false;  // a permit was handed over
+};
+
+/// The right to hold a connection.
+class HttpCourier::Permit {
+public:
+    explicit Permit(HttpCourier& of) noexcept : courier_{of} {}
+    Permit(const Permit&) = delete;
+    Permit& operator=(const Permit&) = delete;
+    ~Permit() { courier_.release(); }
+
+private:
+    HttpCourier& courier_;
+};
+
+HttpCourier::HttpCourier(common::Worker& worker, HttpClientSettings settings,
+                         HttpClientCounters& counters)
+    : worker_{worker},
+      settings_{std::move(settings)},
+      counters_{counters},
+      authority_{settings_.url.authority()},
+      names_{worker, settings_.url.host, settings_.url.port} {}
+
+HttpCourier::~HttpCourier() = default;
+
+asio::awaitable<ra::Sent> HttpCourier::send(ra::Delivery delivery) {
+    counters_.deliveries.add();
+    ra::Sent sent = co_await deliver(delivery);
+    count(sent);
+    co_return sent;
+}
+
+asio::awaitable<ra::Sent> HttpCourier::deliver(const ra::Delivery& delivery) {
+    if (closed_) co_return ra::NotSent{"closed"};
+    if (ra::BootClock::now() >= delivery.deadline) co_return ra::NotSent{"deadline"};
+    if (in_use_ >= settings_.max_connections && waiting_.size() >= settings_.max_waiting) {
+        co_return ra::NotSent{"busy"};
+    }
+    if (in_use_ < settings_.max_connections && waiting_.empty()) {
+        ++in_use_;
+    } else {
+        const bool granted = co_await acquire(delivery.deadline);
+        if (!granted) co_return ra::NotSent{"busy"};
+    }
+    const Permit permit{*this};
+
+    bool touched = false;  // octets left on an earlier try
+    StreamPtr stream = take_idle();
+    for (;;) {
+        const bool pooled = stream != nullptr;
+        if (pooled) {
+            counters_.reused.add();
+        } else {
+            std::string_view why = "connect";
+            stream = co_await connect(delivery.deadline, why);
+            if (stream == nullptr) {
+                if (touched) co_return ra::Unknown{"reset"};
+                co_return ra::NotSent{why};
+            }
+        }
+        Attempt tried = co_await attempt(*stream, delivery);
+        if (tried.reusable) {
+            keep(std::move(stream));
+            co_return std::move(tried.sent);
+        }
+        drop(std::move(stream));
+        // The peer may have closed a pooled connection while our octets were on their way.
+        const bool again = tried.untouched || (tried.silent && delivery.repeatable);
+        if (!pooled || !again) {
+            if (touched && tried.untouched) co_return ra::Unknown{"reset"};
+            co_return std::move(tried.sent);
+        }
+        touched = !tried.untouched;
+        counters_.retried.add();
+    }
+}
+
+asio::awaitable<bool> HttpCourier::acquire(ra::BootTime until) {
+    Waiter waiter{worker_};
+    waiting_.push_back(&waiter);
+    counters_.waiting.add();
+    (void)co_await waiter.wakeup.wait(until);
+    counters_.waiting.subtract();
+    // A permit may have been handed over in the moment the deadline passed.
+    if (!waiter.granted) std::erase(waiting_, &waiter);
+    co_return waiter.granted;
+}
+
+void HttpCourier::release() noexcept {
+    if (waiting_.empty()) {
+        --in_use_;
+        return;
+    }
+    Waiter& next = *waiting_.front();
+    waiting_.pop_front();
+    next.granted = true;
+    next.wakeup.notify();
+}
+
+HttpCourier::StreamPtr HttpCourier::take_idle() noexcept {
+    while (!idle_.empty()) {
+        StreamPtr stream = std::move(idle_.back().stream);
+        idle_.pop_back();
+        // Closed meanwhile, or octets nobody asked for: not to be taken for an answer (S-04).
+        if (stream->quiet()) return stream;
+        counters_.stale.add();
+        drop(std::move(stream));
+    }
+    return nullptr;
+}
+
+void HttpCourier::keep(StreamPtr stream) {
+    if (closed_) return drop(std::move(stream));
+    const auto now = ra::BootClock::now();
+    idle_.push_back({std::move(stream), now});
+    if (!armed()) worker_.arm(*this, now + kIdleCheck);
+}
+
+void HttpCourier::drop(StreamPtr stream) noexcept {
+    if (stream == nullptr) return;
+    stream->close();
+    counters_.open.subtract();
+}
+
+void HttpCourier::expired() noexcept {
+    const auto now = ra::BootClock::now();
+    std::deque<Idle> kept;
+    for (Idle& one : idle_) {
+        const bool old = now - one.since >= settings_.idle_time;
+        if (!old && one.stream->quiet()) {
+            kept.push_back(std::move(one));
+            continue;
+        }
+        if (!old) counters_.stale.add();
+        drop(std::move(one.stream));
+    }
+    idle_ = std::move(kept);
+    if (!idle_.empty()) worker_.arm(*this, now + kIdleCheck);
+}
+
+void HttpCourier::close() noexcept {
+    closed_ = true;
+    while (!idle_.empty()) {
+        drop(std::move(idle_.back().stream));
+        idle_.pop_back();
+    }
+    for (Waiter* waiter : std::exchange(waiting_, {})) waiter->wakeup.notify();
+}
+
+asio::awaitable<HttpCourier::StreamPtr> HttpCourier::connect(ra::BootTime until,
+                                                             std::string_view& why) {
+    const auto addresses = co_await names_.lookup(until);
+    if (addresses.empty()) why = "name";
+    for (const auto& address : addresses) {
+        const auto now = ra::BootClock::now();
+        if (now >= until) break;
+        counters_.connects.add();
+        StreamPtr stream =
+            co_await connect_to(worker_, address, std::min(until, now + settings_.connect_time));
+        if (stream != nullptr) {
+            counters_.open.add();
+            co_return stream;
+        }
+        counters_.connect_errors.add();
+    }
+    if (ra::BootClock::now() >= until) why = "deadline";
+    co_return nullptr;
+}
+
+std::string HttpCourier::render_head(const ra::Delivery& delivery) const {
+    std::string head;
+    head.reserve(256 + authority_.size() + settings_.url.path.size());
+    head = "POST ";
+    if (settings_.append_labels) {
+        head += render_path(settings_.url.path, delivery.label, delivery.operation);
+    } else {
+        head += settings_.url.path;
+    }
+    head += " HTTP/1.1\r\nHost: ";
+    head += authority_;
+    head += "\r\nContent-Type: application/pkixcmp\r\nContent-Length: ";
+    head += std::to_string(delivery.der.size());
+    head += "\r\nX-Request-Id: ";
+    head += delivery.trace.text();
+    head += "\r\n\r\n";
+    return head;
+}
+
+asio::awaitable<HttpCourier::Attempt> HttpCourier::attempt(ByteStream& stream,
+                                                           const ra::Delivery& delivery) {
+    const std::string head = render_head(delivery);
+    stream.expires_at(delivery.deadline);
+    error_code error;
+    const std::size_t sent = stream.try_write(ra::as_bytes(head), delivery.der, error);
+    if (error == asio::error::would_block) {
+        error = co_await stream.write(ra::as_bytes(head), delivery.der, sent);
+        if (error == asio::error::timed_out) co_return Attempt{ra::Unknown{"deadline"}};
+    } else if (error && sent == 0) {
+        co_return Attempt{ra::NotSent{"connect"}, true};
+    }
+    // Even a peer that stopped reading may have said why.
+    Attempt tried = co_await read_answer(stream);
+    if (error) tried.reusable = false;
+    co_return tried;
+}
+
+asio::awaitable<HttpCourier::Attempt> HttpCourier::read_answer(ByteStream& stream) {
+    ra::Bytes surplus;
+    for (int interim = 0; interim <= kMaxInterim; ++interim) {
+        ResponseReader reader{settings_.max_header, settings_.max_body};
+        Stage stage = surplus.empty() ? Stage::need_more : reader.feed(surplus);
+        bool begun = interim != 0 || !surplus.empty();
+        bool ended = false;
+        while (stage == Stage::need_more) {
+            const Ready ready = co_await stream.wait_read();
+            if (ready == Ready::timed_out) co_return Attempt{ra::Unknown{"deadline"}};
+            if (ready == Ready::closed) co_return Attempt{ra::Unknown{"reset"}};
+            const auto scratch = worker_.scratch();
+            error_code error;
+            const std::size_t got = stream.try_read(scratch, error);
+            if (error == asio::error::would_block) continue;
+            if (error) {
+                ended = error == asio::error::eof;
+                stage = ended && begun ? reader.feed_end() : Stage::malformed;
+                if (stage == Stage::done) break;
+                co_return Attempt{ra::Unknown{"reset"}, false, !begun};
+            }
+            begun = true;
+            stage = reader.feed(ra::ByteView{scratch.data(), got});
+        }
+        if (stage == Stage::malformed) co_return Attempt{ra::Unknown{"malformed"}};
+        surplus = reader.take_surplus();
+        if (reader.status() / 100 == 1) continue;
+        const bool reusable = !ended && reader.keep_alive() && surplus.empty();
+        co_return Attempt{map_response(reader), false, false, reusable};
+    }
+    co_return Attempt{ra::Unknown{"malformed"}};
+}
+
+void HttpCourier::count(const ra::Sent& sent) noexcept {
+    if (std::holds_alternative<ra::Delivered>(sent)) counters_.delivered.add();
+    if (std::holds_alternative<ra::NotSent>(sent)) counters_.not_sent.add();
+    if (std::holds_alternative<ra::Unknown>(sent)) counters_.unknown.add();
+    if (std::holds_alternative<ra::RejectedByTransport>(sent)) counters_.rejected.add();
+}
+
+}  // namespace transports::http1

@@ -1,0 +1,252 @@
+#include "transports/http1/server.h"
+
+#include <boost/asio/error.hpp>
+
+namespace transports::http1 {
+
+namespace asio = boost::asio;
+using common::ByteStream;
+using common::error_code;
+using common::Ready;
+
+namespace {
+
+constexpr std::string_view kMediaType = "application/pkixcmp";
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kBusy =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+    "Connection: close\r\n\r\n";
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+// What is read and thrown away so that a refused client sees our answer instead of a reset.
+constexpr std::size_t kLingerOctets = 1024 * 1024;
+constexpr std::chrono::seconds kLingerTime{2};
+
+std::string describe_paths(const HttpServerSettings& settings) {
+    std::string text = "This is a CMP server (RFC 9811). POST a PKIMessage as " +
+                       std::string{kMediaType} + " to one of\n";
+    std::vector<std::string> bases{std::string{kWellKnown}};
+    bases.insert(bases.end(), settings.aliases.begin(), settings.aliases.end());
+    for (const std::string& base : bases) {
+        (text += "  ") += base;
+        for (const std::string& label : settings.labels) {
+            (text += "\n  ") += render_path(base, label, ra::Operation::unspecified);
+        }
+        text += '\n';
+    }
+    text += "each optionally followed by /<operation>: ";
+    for (auto operation = ra::Operation::ir; operation <= ra::Operation::nested;
+         operation = static_cast<ra::Operation>(static_cast<int>(operation) + 1)) {
+        if (operation != ra::Operation::ir) text += ", ";
+        text += operation_label(operation);
+    }
+    text += '\n';
+    return text;
+}
+
+/// The HTTP side of a reply (spec 03 1); `content` stays the reply's.
+ra::ByteView map_reply(const ra::Reply& reply, const std::string& known_paths, HeadFacts& facts) {
+    if (const auto* answered = std::get_if<ra::Answer>(&reply)) {
+        facts.status = 200;
+        facts.content_type = kMediaType;
+        return answered->der;
+    }
+    if (const auto* accepted = std::get_if<ra::Accepted>(&reply)) {
+        facts.status = accepted->stored ? 201 : 202;
+        return {};
+    }
+    if (const auto* overloaded = std::get_if<ra::Overloaded>(&reply)) {
+        facts.status = 503;
+        facts.retry_after =
+            static_cast<unsigned>(std::max<std::int64_t>(1, overloaded->retry_after.count()));
+        return {};
+    }
+    const auto& not_cmp = std::get<ra::NotCmp>(reply);
+    const bool wrong_path = not_cmp.why == ra::NotCmp::Why::wrong_path;
+    facts.status = wrong_path ? 404 : 400;
+    if (!not_cmp.der.empty()) {
+        facts.content_type = kMediaType;
+        return not_cmp.der;
+    }
+    if (!wrong_path) return {};
+    facts.content_type = kText;
+    return ra::as_bytes(known_paths);
+}
+
+/// Some clients end a body with a line break that no length counts (RFC 9112 2.2).
+void skip_line_breaks(ra::ByteView& octets) noexcept {
+    while (!octets.empty() && (octets[0] == '\r' || octets[0] == '\n')) octets = octets.subspan(1);
+}
+
+}  // namespace
+
+HttpServer::HttpServer(common::Worker& worker, ra::Exchange& exchange, HttpServerSettings settings,
+                       HttpServerCounters& counters)
+    : worker_{worker},
+      exchange_{exchange},
+      settings_{std::move(settings)},
+      counters_{counters},
+      known_paths_{describe_paths(settings_)} {}
+
+ra::ByteView HttpServer::busy() const noexcept { return ra::as_bytes(kBusy); }
+
+asio::awaitable<void> HttpServer::serve(ByteStream& stream) {
+    std::uint32_t served = 0;
+    while (!worker_.tasks().draining()) {
+        stream.expires_after(settings_.idle_time);
+        stream.set_idle(true);
+        const Ready ready = co_await stream.wait_read();
+        stream.set_idle(false);
+        if (ready != Ready::ready) {
+            if (ready == Ready::timed_out) counters_.idle_closed.add();
+            break;
+        }
+        // What receiving needs lives in this frame: an idle connection has none of it.
+        const Next next = co_await serve_ready(stream, served);
+        if (next == Next::close) break;
+    }
+    stream.close();
+}
+
+/// Serves what has come and what was pipelined behind it; `done`: nothing is left over.
+asio::awaitable<HttpServer::Next> HttpServer::serve_ready(ByteStream& stream,
+                                                          std::uint32_t& served) {
+    ra::Bytes surplus;
+    do {
+        RequestReader reader{settings_.max_header, settings_.max_body, settings_.aliases};
+        Next next = co_await receive(stream, reader, surplus);
+        if (next != Next::request) co_return next;
+        surplus = reader.take_surplus();
+        next = co_await answer(stream, reader, served);
+        if (next == Next::close) co_return next;
+    } while (!surplus.empty());
+    co_return Next::done;
+}
+
+asio::awaitable<HttpServer::Next> HttpServer::receive(ByteStream& stream, RequestReader& reader,
+                                                      ra::Bytes& surplus) {
+    bool begun = false;      // the first octet came; its deadline runs
+    bool continued = false;  // "100 Continue" was sent
+    ra::Bytes first = std::move(surplus);
+    surplus.clear();
+    for (;;) {
+        ra::ByteView octets = first;
+        error_code error;
+        if (first.empty()) {
+            const auto scratch = worker_.scratch();
+            octets = scratch.first(stream.try_read(scratch, error));
+            if (error && error != asio::error::would_block) co_return Next::close;
+        }
+        if (!begun) skip_line_breaks(octets);
+        if (octets.empty() && !begun) {
+            if (error || first.empty()) co_return Next::done;
+        }
+        if (!octets.empty()) {
+            const Stage stage = reader.feed(octets);
+            if (stage == Stage::done) co_return Next::request;
+            if (stage == Stage::malformed) {
+                co_await refuse(stream, reader.refusal());
+                co_return Next::close;
+            }
+        }
+        first.clear();
+        if (!begun && !octets.empty()) {
+            begun = true;
+            stream.expires_after(settings_.receive_time);
+        }
+        if (!begun) co_return Next::done;
+        if (reader.wants_continue() && !continued) {
+            continued = true;
+            const error_code failed = co_await stream.write(ra::as_bytes(kContinue));
+            if (failed) co_return Next::close;
+        }
+        stream.quick_ack();
+        const Ready ready = co_await stream.wait_read();
+        if (ready == Ready::timed_out) {
+            counters_.timeouts.add();
+            co_await refuse(stream, 408);
+        }
+        if (ready != Ready::ready) co_return Next::close;
+    }
+}
+
+asio::awaitable<HttpServer::Next> HttpServer::answer(ByteStream& stream, RequestReader& reader,
+                                                     std::uint32_t& served) {
+    PathFacts path = reader.take_path();
+    ra::Arrival arrival;
+    arrival.der = reader.take_body();
+    arrival.listener = settings_.listener;
+    arrival.label = std::move(path.label);
+    arrival.advised = path.operation;
+    arrival.peer = stream.peer();
+    arrival.deadline = ra::BootClock::now() + settings_.exchange_time;
+    worker_.random().fill(arrival.trace.octets);
+
+    counters_.requests.add();
+    if (served++ != 0) counters_.reused.add();
+    HeadFacts facts;
+    facts.trace = arrival.trace;
+    bool broken = false;
+    ra::Reply reply = ra::NotCmp{};
+    try {
+        reply = co_await exchange_.exchange(std::move(arrival));
+    } catch (...) {
+        broken = true;
+        worker_.report("exchange", std::current_exception());
+    }
+    const ra::ByteView content = map_reply(reply, known_paths_, facts);
+    if (broken) facts.status = 500;
+    facts.close = !reader.keep_alive() || worker_.tasks().draining() ||
+                  (settings_.max_requests != 0 && served >= settings_.max_requests);
+    facts.say_keep_alive = reader.http_1_0();
+    const bool sent = co_await send(stream, facts, content);
+    if (!sent) {
+        counters_.dropped_replies.add();
+        co_return Next::close;
+    }
+    if (!facts.close) co_return Next::done;
+    stream.shutdown_write();
+    co_return Next::close;
+}
+
+asio::awaitable<bool> HttpServer::send(ByteStream& stream, HeadFacts facts, ra::ByteView content) {
+    facts.content_length = content.size();
+    facts.date = date_.now();
+    counters_.status(facts.status);
+    const ResponseHead head{facts};
+    error_code error;
+    const std::size_t sent = stream.try_write(head.octets(), content, error);
+    if (!error) co_return true;
+    if (error != asio::error::would_block) co_return false;
+    stream.expires_after(settings_.send_time);
+    error = co_await stream.write(head.octets(), content, sent);
+    co_return !error;
+}
+
+asio::awaitable<void> HttpServer::refuse(ByteStream& stream, unsigned status) {
+    HeadFacts facts;
+    facts.status = status;
+    facts.close = true;
+    worker_.random().fill(facts.trace.octets);
+    ra::ByteView content;
+    if (status == 404) {
+        facts.content_type = kText;
+        content = ra::as_bytes(known_paths_);
+    }
+    const bool sent = co_await send(stream, facts, content);
+    if (sent) co_await linger(stream);
+}
+
+asio::awaitable<void> HttpServer::linger(ByteStream& stream) {
+    stream.shutdown_write();
+    stream.expires_after(kLingerTime);
+    for (std::size_t seen = 0; seen < kLingerOctets;) {
+        error_code error;
+        seen += stream.try_read(worker_.scratch(), error);
+        if (error && error != asio::error::would_block) co_return;
+        if (!error) continue;
+        const Ready ready = co_await stream.wait_read();
+        if (ready != Ready::ready) co_return;
+    }
+}
+
+}  // namespace transports::http1

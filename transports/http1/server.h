@@ -1,0 +1,66 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ra/exchange.h"
+#include "transports/common/listener.h"
+#include "transports/http1/counters.h"
+#include "transports/http1/request_reader.h"
+#include "transports/http1/response_head.h"
+
+namespace transports::http1 {
+
+struct HttpServerSettings {
+    ra::ListenerId listener{};
+    std::vector<std::string> aliases;  // further base paths for old clients: "/", "/pkix/"
+    std::vector<std::string> labels;   // named in a 404's text: what a client may ask for
+    std::size_t max_header = 8 * 1024;
+    std::size_t max_body = 256 * 1024;
+    std::chrono::milliseconds idle_time{60'000};      // between requests
+    std::chrono::milliseconds receive_time{15'000};   // first to last octet of a request
+    std::chrono::milliseconds send_time{15'000};      // an answer the peer does not take
+    std::chrono::milliseconds exchange_time{60'000};  // an arrival's deadline
+    std::uint32_t max_requests = 0;                   // a connection; 0: any number
+};
+
+/// CMP over HTTP/1.0 and 1.1 (RFC 9811) on one worker: requests to an Exchange, its replies to
+/// status codes. An exchange that has begun is never cancelled: when the client is gone, only its
+/// reply is dropped.
+class HttpServer final : public common::ConnectionHandler {
+public:
+    /// All but `settings` outlive it.
+    HttpServer(common::Worker& worker, ra::Exchange& exchange, HttpServerSettings settings,
+               HttpServerCounters& counters);
+
+    boost::asio::awaitable<void> serve(common::ByteStream& stream) override;
+    [[nodiscard]] ra::ByteView busy() const noexcept override;
+
+    /// The text of a 404: the paths that exist.
+    [[nodiscard]] const std::string& known_paths() const noexcept { return known_paths_; }
+
+private:
+    enum class Next : std::uint8_t { request, done, close };
+
+    boost::asio::awaitable<Next> serve_ready(common::ByteStream& stream, std::uint32_t& served);
+    boost::asio::awaitable<Next> receive(common::ByteStream& stream, RequestReader& reader,
+                                         ra::Bytes& surplus);
+    boost::asio::awaitable<Next> answer(common::ByteStream& stream, RequestReader& reader,
+                                        std::uint32_t& served);
+    boost::asio::awaitable<bool> send(common::ByteStream& stream, HeadFacts facts,
+                                      ra::ByteView content);
+    boost::asio::awaitable<void> refuse(common::ByteStream& stream, unsigned status);
+    boost::asio::awaitable<void> linger(common::ByteStream& stream);
+
+    common::Worker& worker_;
+    ra::Exchange& exchange_;
+    HttpServerSettings settings_;
+    HttpServerCounters& counters_;
+    std::string known_paths_;
+    DateText date_;
+};
+
+}  // namespace transports::http1
