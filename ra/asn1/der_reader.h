@@ -55,7 +55,8 @@ public:
         return DerReader{inner, base_ + static_cast<std::size_t>(inner.data() - input_.data())};
     }
 
-    /// The next TLV, whatever its tag. Errors: truncated, bad_tag (high tag number), bad_length.
+    /// The next TLV, whatever its tag. Errors: missing (at the end), truncated, bad_length, bad_tag
+    /// (a tag number over 30, or a form DER does not have: constructed strings, primitive sequences).
     [[nodiscard]] Result<Tlv> read_any(std::string_view field);
     /// The next TLV with this tag. Errors: as read_any; bad_tag for another; missing at the end.
     [[nodiscard]] Result<Tlv> read_tlv(Tag want, std::string_view field);
