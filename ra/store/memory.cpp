@@ -1,0 +1,226 @@
+#include "ra/store/memory.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ra/store/memory_impl.h"
+
+namespace ra::store {
+
+using gateway::Advanced;
+using gateway::AdvanceResult;
+using gateway::BeginResult;
+using gateway::Begun;
+using gateway::Conflict;
+using gateway::Exists;
+using gateway::Full;
+using gateway::IdInUse;
+using gateway::Record;
+using gateway::State;
+using gateway::TransactionKey;
+using gateway::Versioned;
+
+namespace {
+
+constexpr std::size_t kMostClaims = 4;
+
+std::size_t octets_of(const Record& record) noexcept {
+    return (record.answer ? record.answer->size() : 0) +
+           (record.request ? record.request->size() : 0);
+}
+
+}  // namespace
+
+std::optional<Versioned> Memory::Impl::find(const TransactionKey& key) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    std::optional<Versioned> found;
+    Afterwards after;
+    {
+        const std::lock_guard lock{shard.mutex};
+        if (const Index at = find_open(shard, id_hash, key, now, after); at != kNone) {
+            found.emplace(Versioned{shard.open[at].record, shard.open[at].version});
+        } else if (shard.remembered.size() != 0) {
+            const Index entry = find_remembered(shard, fingerprint(key), now, after);
+            if (entry != kNone) found = settled(shard, shard.remembered[entry]);
+        }
+    }
+    finally(shard, after);
+    return found;
+}
+
+std::vector<Versioned> Memory::Impl::find_claims(ByteView transaction_id) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(transaction_id);
+    Shard& shard = shard_of(id_hash);
+    std::vector<Versioned> found;
+    const std::lock_guard lock{shard.mutex};
+    for (Index at = shard.open.first(id_hash); at != kNone; at = shard.open[at].next) {
+        const Open& open = shard.open[at];
+        if (open.id_hash != id_hash || open.record.expires <= now) continue;
+        if (!equal(open.transaction_id, transaction_id)) continue;
+        found.push_back({open.record, open.version});
+        if (found.size() == kMostClaims) break;
+    }
+    return found;
+}
+
+BeginResult Memory::Impl::begin(const TransactionKey& key, Record&& record) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    const Fingerprint print = fingerprint(key);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    const BeginResult result = [&]() -> BeginResult {
+        const std::lock_guard lock{shard.mutex};
+        if (const Index at = find_open(shard, id_hash, key, now, after); at != kNone) {
+            return Exists{{shard.open[at].record, shard.open[at].version}};
+        }
+        if (const Index at = find_remembered(shard, print, now, after); at != kNone) {
+            return Exists{settled(shard, shard.remembered[at])};
+        }
+        for (Index at = shard.open.first(id_hash); at != kNone;) {
+            const Open& other = shard.open[at];
+            const Index next = other.next;
+            if (other.id_hash == id_hash && other.transaction_id == key.transaction_id &&
+                other.record.upstream == record.upstream) {
+                if (other.record.expires > now) return IdInUse{other.principal};
+                end_expired(shard, at, now, after);
+            }
+            at = next;
+        }
+        const std::size_t octets = octets_of(record);
+        const auto reserved = reserve(key, octets);
+        if (const auto* bound = std::get_if<std::string_view>(&reserved)) return Full{*bound};
+
+        const Index at = shard.open.take();
+        Open& open = shard.open[at];
+        open.transaction_id = key.transaction_id;
+        open.principal = key.principal;
+        open.id_hash = id_hash;
+        open.version = ++shard.last_version;
+        open.record = std::move(record);
+        open.octets = octets;
+        open.ref = std::get<Principals::Ref>(reserved);
+        shard.open.link(at);
+        return Begun{open.version};
+    }();
+    finally(shard, after);
+    return result;
+}
+
+AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t version,
+                                    Record&& record) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    const AdvanceResult result = [&]() -> AdvanceResult {
+        const std::lock_guard lock{shard.mutex};
+        const Index at = find_open(shard, id_hash, key, now, after);
+        if (at == kNone || shard.open[at].version != version) return Conflict{};
+        Open& open = shard.open[at];
+        if (record.state == State::finished) {
+            finish(shard, at, record, now, after);
+            return Advanced{kSettled};
+        }
+        touch(open, after);
+        record.upstream.swap(open.record.upstream);
+        std::swap(open.record,
+                  record);  // what was goes with the caller's argument, outside the lock
+        open.version = ++shard.last_version;
+        const std::size_t octets = octets_of(open.record);
+        open_octets_ += octets - std::exchange(open.octets, octets);
+        return Advanced{open.version};
+    }();
+    finally(shard, after);
+    return result;
+}
+
+AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t version) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    const AdvanceResult result = [&]() -> AdvanceResult {
+        const std::lock_guard lock{shard.mutex};
+        const Index at = find_open(shard, id_hash, key, now, after);
+        if (at == kNone || shard.open[at].version != version) return Conflict{};
+        const Principals::Ref ref = shard.open[at].ref;
+        close(shard, at, after);
+        principals_.close(ref);
+        principals_.forget(ref);
+        --remembered_;
+        return Advanced{version};
+    }();
+    finally(shard, after);
+    return result;
+}
+
+Memory::WatchId Memory::Impl::watch(const TransactionKey& key, std::uint64_t version,
+                                    std::function<void()>&& changed) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    const WatchId id = [&]() -> WatchId {
+        const std::lock_guard lock{shard.mutex};
+        const Index at = find_open(shard, id_hash, key, now, after);
+        if (at == kNone || shard.open[at].version != version) return 0;
+        Open& open = shard.open[at];
+        if (open.watches.size() >= settings_.watches_per_record) return 0;
+        open.watches.emplace_back(++shard.last_watch, std::move(changed));
+        ++watches_;
+        return shard.last_watch;
+    }();
+    finally(shard, after);
+    return id;
+}
+
+void Memory::Impl::unwatch(const TransactionKey& key, WatchId id) noexcept {
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    std::function<void()> dropped;  // destroyed outside the lock
+    const std::lock_guard lock{shard.mutex};
+    for (Index at = shard.open.first(id_hash); at != kNone; at = shard.open[at].next) {
+        auto& watches = shard.open[at].watches;
+        const auto found = std::find_if(watches.begin(), watches.end(),
+                                        [id](const auto& watch) { return watch.first == id; });
+        if (found == watches.end()) continue;
+        dropped = std::move(found->second);
+        watches.erase(found);
+        --watches_;
+        return;
+    }
+}
+
+Memory::Memory(const Clock& clock, Random& random, MemorySettings settings)
+    : impl_{std::make_unique<Impl>(clock, random, settings)} {}
+Memory::~Memory() = default;
+
+asio::awaitable<std::optional<Versioned>> Memory::find(const TransactionKey& key) {
+    co_return impl_->find(key);
+}
+asio::awaitable<std::vector<Versioned>> Memory::find_claims(ByteView transaction_id) {
+    co_return impl_->find_claims(transaction_id);
+}
+asio::awaitable<BeginResult> Memory::begin(const TransactionKey& key, Record record) {
+    co_return impl_->begin(key, std::move(record));
+}
+asio::awaitable<AdvanceResult> Memory::advance(const TransactionKey& key, std::uint64_t version,
+                                               Record record) {
+    co_return impl_->advance(key, version, std::move(record));
+}
+asio::awaitable<AdvanceResult> Memory::release(const TransactionKey& key, std::uint64_t version) {
+    co_return impl_->release(key, version);
+}
+Memory::WatchId Memory::watch(const TransactionKey& key, std::uint64_t version,
+                              std::function<void()> changed) {
+    return impl_->watch(key, version, std::move(changed));
+}
+void Memory::unwatch(const TransactionKey& key, WatchId id) noexcept { impl_->unwatch(key, id); }
+Memory::Sizes Memory::sizes() const { return impl_->sizes(); }
+void Memory::sweep(std::size_t most) { impl_->sweep(most); }
+
+}  // namespace ra::store

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "ra/base/random.h"
+#include "ra/gateway/ports.h"
+
+namespace ra::store {
+
+/// Bounds of the memory store; what each costs at most is said beside it.
+struct MemorySettings {
+    std::size_t open = 65'536;              // open transactions, ~0.5 KiB each besides their octets
+    std::size_t open_per_principal = 256;   // S-03
+    std::size_t open_octets = 512UL << 20;  // requests and answers of open transactions
+    std::size_t remembered = 1UL << 20;     // open ones and replay entries, 64 octets each (S-05)
+    std::size_t remembered_per_principal = 16'384;
+    std::size_t kept_octets = 64UL << 20;  // answers of finished transactions; oldest go first
+    std::size_t watches_per_record = 8;
+    std::size_t shards = 64;  // a power of two
+};
+
+/// Transactions in memory: a crash forgets all of them, and with them what was sent upstream (S-04)
+/// and what must not come again (S-05). For the demo, tests, and where that is acceptable.
+///
+/// Thread-safe. A shard's lock is held for a lookup only; callbacks and destructors of octets run
+/// outside it. An open transaction past `expires` ends by itself: one that was in flight as
+/// outcome_unknown, others as finished, and is remembered until `remember_until` like any other.
+/// A finished record is kept as a replay entry: find() yields state, request_digest,
+/// remember_until and the answer, if still kept; the other fields are empty, and it never changes
+/// again. `upstream` stays what begin() claimed.
+class Memory final : public gateway::Store {
+public:
+    /// `clock` outlives this; `random` is used for the keys of hashes, here only.
+    Memory(const Clock& clock, Random& random, MemorySettings settings = {});
+    ~Memory() override;
+
+    asio::awaitable<std::optional<gateway::Versioned>> find(
+        const gateway::TransactionKey& key) override;
+    asio::awaitable<std::vector<gateway::Versioned>> find_claims(ByteView transaction_id) override;
+    asio::awaitable<gateway::BeginResult> begin(const gateway::TransactionKey& key,
+                                                gateway::Record record) override;
+    asio::awaitable<gateway::AdvanceResult> advance(const gateway::TransactionKey& key,
+                                                    std::uint64_t version,
+                                                    gateway::Record record) override;
+    asio::awaitable<gateway::AdvanceResult> release(const gateway::TransactionKey& key,
+                                                    std::uint64_t version) override;
+    WatchId watch(const gateway::TransactionKey& key, std::uint64_t version,
+                  std::function<void()> changed) override;
+    void unwatch(const gateway::TransactionKey& key, WatchId id) noexcept override;
+    /// `kept_octets`: kept answers, and requests and answers of open transactions.
+    [[nodiscard]] Sizes sizes() const override;
+
+    /// Ends and forgets what is due, looking at no more than about `most` records and going on
+    /// there next time. Call it several times a second: what is not swept is not found either, but
+    /// still counts against the bounds. 10 ns a record.
+    void sweep(std::size_t most = 65'536);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ra::store

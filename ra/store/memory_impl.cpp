@@ -1,0 +1,235 @@
+#include "ra/store/memory_impl.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ra::store {
+
+using gateway::Record;
+using gateway::State;
+using gateway::TransactionKey;
+using gateway::Versioned;
+
+std::uint32_t Memory::Impl::seconds(BootTime at) const noexcept {
+    constexpr std::int64_t kMost = (std::int64_t{1} << 31) - 1;
+    const auto since = std::chrono::ceil<std::chrono::seconds>(at - made_).count();
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(since, 1, kMost));
+}
+
+Index Memory::Impl::find_open(Shard& shard, std::uint64_t id_hash, const TransactionKey& key,
+                              BootTime now, Afterwards& after) {
+    Index at = shard.open.first(id_hash);
+    for (; at != kNone; at = shard.open[at].next) {
+        const Open& open = shard.open[at];
+        if (open.id_hash == id_hash && open.principal == key.principal &&
+            open.transaction_id == key.transaction_id) {
+            break;
+        }
+    }
+    if (at == kNone || shard.open[at].record.expires > now) return at;
+    end_expired(shard, at, now, after);
+    return kNone;
+}
+
+Index Memory::Impl::find_remembered(Shard& shard, const Fingerprint& fingerprint, BootTime now,
+                                    Afterwards& after) {
+    Index at = shard.remembered.first(fingerprint.first);
+    while (at != kNone && !(shard.remembered[at].fingerprint == fingerprint)) {
+        at = shard.remembered[at].next;
+    }
+    if (at == kNone || now < made_ + std::chrono::seconds{shard.remembered[at].until}) return at;
+    forget(shard, at, after);
+    return kNone;
+}
+
+/// S-04: of one in flight nobody knows any more what the CA did.
+void Memory::Impl::end_expired(Shard& shard, Index at, BootTime now, Afterwards& after) {
+    Record last = std::move(shard.open[at].record);
+    if (last.state == State::in_flight) last.answer.reset();
+    const bool unknown = last.state == State::in_flight || last.state == State::outcome_unknown;
+    last.state = unknown ? State::outcome_unknown : State::finished;
+    finish(shard, at, last, now, after);
+}
+
+/// Turns an open transaction into its replay entry; `last` may be what is left of its own record.
+void Memory::Impl::finish(Shard& shard, Index at, Record& last, BootTime now, Afterwards& after) {
+    Open& open = shard.open[at];
+    const Principals::Ref ref = open.ref;
+    principals_.close(ref);
+    if (last.remember_until <= now) {
+        close(shard, at, after);
+        principals_.forget(ref);
+        --remembered_;
+        return;
+    }
+    const Index entry_at = shard.remembered.take();
+    Remembered& entry = shard.remembered[entry_at];
+    const policy::Principal& principal = open.principal;
+    entry.fingerprint = {hash_(principal.digest, open.transaction_id),
+                         second_(principal.digest, open.transaction_id)};
+    entry.digest = last.request_digest;
+    entry.until = seconds(last.remember_until) & 0x7fffffffU;
+    entry.unknown = last.state == State::outcome_unknown ? 1U : 0U;
+    entry.ref = ref;
+    entry.kept = kNone;
+    shard.remembered.link(entry_at);
+    if (last.answer != nullptr) keep(shard, entry_at, std::move(last.answer), after);
+    close(shard, at, after);
+}
+
+/// The open record goes, with its claim and watches; counts of its principal are the caller's.
+void Memory::Impl::close(Shard& shard, Index at, Afterwards& after) {
+    Open& open = shard.open[at];
+    touch(open, after);
+    open_octets_ -= std::exchange(open.octets, 0);
+    if (open.record.answer) after.octets.push_back(std::move(open.record.answer));
+    if (open.record.request) after.octets.push_back(std::move(open.record.request));
+    open.record = Record{};
+    open.version = 0;
+    --open_;
+    shard.open.erase(at);
+}
+
+void Memory::Impl::forget(Shard& shard, Index at, Afterwards& after) {
+    Remembered& entry = shard.remembered[at];
+    if (entry.kept != kNone) drop_kept(shard, entry.kept, after);
+    principals_.forget(entry.ref);
+    entry.until = 0;
+    --remembered_;
+    shard.remembered.erase(at);
+}
+
+void Memory::Impl::keep(Shard& shard, Index owner, std::shared_ptr<const Bytes> answer,
+                        Afterwards& after) {
+    const std::size_t size = answer->size();
+    if (size > settings_.kept_octets) {
+        after.octets.push_back(std::move(answer));
+        return;
+    }
+    const Index at = shard.kept.take();
+    Kept& kept = shard.kept[at];
+    kept = {std::move(answer), owner, shard.newest, kNone, kNone};
+    if (shard.newest != kNone) shard.kept[shard.newest].newer = at;
+    shard.newest = at;
+    if (shard.oldest == kNone) shard.oldest = at;
+    shard.remembered[owner].kept = at;
+
+    kept_octets_ += size;
+    while (kept_octets_ > settings_.kept_octets && shard.oldest != at) {
+        drop_kept(shard, shard.oldest, after);
+    }
+    after.evict_elsewhere = kept_octets_ > settings_.kept_octets;
+}
+
+void Memory::Impl::drop_kept(Shard& shard, Index at, Afterwards& after) {
+    Kept& kept = shard.kept[at];
+    (kept.older == kNone ? shard.oldest : shard.kept[kept.older].newer) = kept.newer;
+    (kept.newer == kNone ? shard.newest : shard.kept[kept.newer].older) = kept.older;
+    shard.remembered[kept.owner].kept = kNone;
+    kept_octets_ -= kept.answer->size();
+    after.octets.push_back(std::move(kept.answer));
+    shard.kept.give(at);
+}
+
+void Memory::Impl::evict(Shard& not_this) {
+    for (Shard& shard : shards_) {
+        if (&shard == &not_this) continue;
+        Afterwards after;
+        const std::lock_guard lock{shard.mutex};
+        while (kept_octets_ > settings_.kept_octets && shard.oldest != kNone) {
+            drop_kept(shard, shard.oldest, after);
+        }
+        if (kept_octets_ <= settings_.kept_octets) return;
+    }
+}
+
+/// Whoever watches learns that the version has changed.
+void Memory::Impl::touch(Open& open, Afterwards& after) {
+    watches_ -= open.watches.size();
+    for (auto& watch : open.watches) after.changed.push_back(std::move(watch.second));
+    open.watches.clear();
+}
+
+Versioned Memory::Impl::settled(const Shard& shard, const Remembered& entry) const {
+    Versioned found;
+    found.version = kSettled;
+    found.record.state = entry.unknown != 0 ? State::outcome_unknown : State::finished;
+    found.record.request_digest = entry.digest;
+    found.record.remember_until = made_ + std::chrono::seconds{entry.until};
+    if (entry.kept != kNone) found.record.answer = shard.kept[entry.kept].answer;
+    return found;
+}
+
+/// Counts one more open transaction, of all and of the principal, or names the bound.
+std::variant<Principals::Ref, std::string_view> Memory::Impl::reserve(const TransactionKey& key,
+                                                                      std::size_t octets) {
+    std::string_view bound;
+    const bool fits = ++open_ <= settings_.open;
+    const bool fits_octets = (open_octets_ += octets) <= settings_.open_octets;
+    const bool fits_replay = ++remembered_ <= settings_.remembered;
+    if (!fits) bound = "open";
+    if (!fits_octets) bound = "open octets";
+    if (!fits_replay) bound = "remembered";
+    // The principal's own quota is named first: it is what an operator can act on (S-05).
+    auto reserved = principals_.reserve(key.principal);
+    if (const auto* ref = std::get_if<Principals::Ref>(&reserved)) {
+        if (bound.empty()) return *ref;
+        principals_.close(*ref);
+        principals_.forget(*ref);
+        reserved = bound;
+    }
+    --open_;
+    open_octets_ -= octets;
+    --remembered_;
+    return reserved;
+}
+
+Memory::Sizes Memory::Impl::sizes() const {
+    Sizes sizes;
+    sizes.open = open_;
+    // What open ones have reserved is no entry yet.
+    const std::size_t remembered = remembered_;
+    sizes.remembered = remembered > sizes.open ? remembered - sizes.open : 0;
+    sizes.kept_octets = kept_octets_ + open_octets_;
+    sizes.watches = watches_;
+    return sizes;
+}
+
+void Memory::Impl::sweep(std::size_t most) {
+    constexpr Index kAtOnce = 512;  // a few microseconds of lock
+    const BootTime now = clock_.boot_now();
+    std::size_t whole_shards = 0;
+    while (most != 0 && whole_shards < shards_.size()) {
+        Shard& shard = shards_[sweeping_ % shards_.size()];
+        Afterwards after;
+        {
+            const std::lock_guard lock{shard.mutex};
+            const Index opens = shard.open.end();
+            const Index all = opens + shard.remembered.end();
+            const Index until = std::min(all, shard.swept + kAtOnce);
+            for (; shard.swept < until; ++shard.swept) {
+                if (shard.swept < opens) {
+                    const Open& open = shard.open[shard.swept];
+                    if (open.version != 0 && open.record.expires <= now) {
+                        end_expired(shard, shard.swept, now, after);
+                    }
+                } else {
+                    const Index at = shard.swept - opens;
+                    const std::uint32_t due = shard.remembered[at].until;
+                    if (due != 0 && made_ + std::chrono::seconds{due} <= now)
+                        forget(shard, at, after);
+                }
+                --most;
+                if (most == 0) break;
+            }
+            if (shard.swept >= all) {
+                shard.swept = 0;
+                ++sweeping_;
+                ++whole_shards;
+            }
+        }
+        finally(shard, after);
+    }
+}
+
+}  // namespace ra::store

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <stdexcept>
+#include <vector>
+
+#include "ra/store/memory.h"
+#include "ra/store/shard.h"
+
+namespace ra::store {
+
+/// Version of what never changes again.
+inline constexpr std::uint64_t kSettled = ~std::uint64_t{0};
+
+/// The memory store without coroutines. Order of locks: a shard, then a principal's.
+class Memory::Impl {
+public:
+    Impl(const Clock& clock, Random& random, const MemorySettings& settings)
+        : clock_{clock},
+          settings_{settings},
+          hash_{random},
+          second_{random},
+          principals_{hash_, settings.open_per_principal, settings.remembered_per_principal},
+          made_{clock.boot_now()},
+          shards_(settings.shards) {
+        if (!std::has_single_bit(settings.shards)) {
+            throw std::invalid_argument{"store: shards must be a power of two"};
+        }
+    }
+
+    std::optional<gateway::Versioned> find(const gateway::TransactionKey& key);
+    std::vector<gateway::Versioned> find_claims(ByteView transaction_id);
+    gateway::BeginResult begin(const gateway::TransactionKey& key, gateway::Record&& record);
+    gateway::AdvanceResult advance(const gateway::TransactionKey& key, std::uint64_t version,
+                                   gateway::Record&& record);
+    gateway::AdvanceResult release(const gateway::TransactionKey& key, std::uint64_t version);
+    WatchId watch(const gateway::TransactionKey& key, std::uint64_t version,
+                  std::function<void()>&& changed);
+    void unwatch(const gateway::TransactionKey& key, WatchId id) noexcept;
+    Sizes sizes() const;
+    void sweep(std::size_t most);
+
+private:
+    Shard& shard_of(std::uint64_t id_hash) noexcept {
+        return shards_[std::rotl(id_hash, 16) & (shards_.size() - 1)];
+    }
+    [[nodiscard]] std::uint32_t seconds(BootTime at) const noexcept;
+    [[nodiscard]] Fingerprint fingerprint(const gateway::TransactionKey& key) const noexcept {
+        return {hash_(key.principal.digest, key.transaction_id),
+                second_(key.principal.digest, key.transaction_id)};
+    }
+
+    // All of these want the shard's lock held.
+    Index find_open(Shard& shard, std::uint64_t id_hash, const gateway::TransactionKey& key,
+                    BootTime now, Afterwards& after);
+    Index find_remembered(Shard& shard, const Fingerprint& fingerprint, BootTime now,
+                          Afterwards& after);
+    void end_expired(Shard& shard, Index at, BootTime now, Afterwards& after);
+    void finish(Shard& shard, Index at, gateway::Record& last, BootTime now, Afterwards& after);
+    void close(Shard& shard, Index at, Afterwards& after);
+    void forget(Shard& shard, Index at, Afterwards& after);
+    void keep(Shard& shard, Index owner, std::shared_ptr<const Bytes> answer, Afterwards& after);
+    void drop_kept(Shard& shard, Index at, Afterwards& after);
+    void touch(Open& open, Afterwards& after);
+    [[nodiscard]] gateway::Versioned settled(const Shard& shard, const Remembered& entry) const;
+    std::variant<Principals::Ref, std::string_view> reserve(const gateway::TransactionKey& key,
+                                                            std::size_t octets);
+
+    /// Evicts answers of other shards until the bound holds; no lock held.
+    void evict(Shard& not_this);
+    void finally(Shard& shard, Afterwards& after) {
+        if (after.evict_elsewhere) evict(shard);
+        after.notify();
+    }
+
+    const Clock& clock_;
+    const MemorySettings settings_;
+    KeyedHash hash_, second_;
+    Principals principals_;
+    const BootTime made_;
+    std::vector<Shard> shards_;
+    std::atomic<std::size_t> open_{0}, open_octets_{0}, remembered_{0}, kept_octets_{0},
+        watches_{0};
+    std::atomic<std::size_t> sweeping_{0};
+};
+
+}  // namespace ra::store

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <functional>
+#include <mutex>
+#include <utility>
+
+#include "ra/gateway/ports.h"
+#include "ra/store/principals.h"
+#include "ra/store/table.h"
+
+namespace ra::store {
+
+/// {principal, transactionID}, hashed with two secret keys: 128 bits, so that a replay entry need
+/// not hold up to 96 octets.
+struct Fingerprint {
+    std::uint64_t first = 0, second = 0;
+    friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+
+/// An open transaction. Found by its transactionID alone: there is one per upstream at most, so
+/// that one look yields record, claim and holder.
+struct Open {
+    Bytes transaction_id;
+    policy::Principal principal;
+    std::uint64_t id_hash = 0;
+    std::uint64_t version = 0;  // 0: this slot is free
+    gateway::Record record;
+    std::vector<std::pair<gateway::Store::WatchId, std::function<void()>>> watches;
+    std::size_t octets = 0;  // of answer and request
+    Principals::Ref ref = 0;
+    Index next = kNone;
+    [[nodiscard]] std::uint64_t hash() const noexcept { return id_hash; }
+};
+
+/// What remains of a finished transaction inside its replay horizon (S-05).
+struct Remembered {
+    Fingerprint fingerprint;
+    crypto::Sha256 digest{};
+    std::uint32_t until : 31 = 0;   // seconds since the store was made, rounded up; 0: free
+    std::uint32_t unknown : 1 = 0;  // ended as outcome_unknown
+    Principals::Ref ref = 0;
+    Index kept = kNone;
+    Index next = kNone;
+    [[nodiscard]] std::uint64_t hash() const noexcept { return fingerprint.first; }
+};
+static_assert(sizeof(Remembered) <= 64, "S-05");
+
+/// An answer kept for repetition, in order of age.
+struct Kept {
+    std::shared_ptr<const Bytes> answer;
+    Index owner = kNone;  // Remembered
+    Index older = kNone, newer = kNone;
+    Index next = kNone;
+};
+
+/// What a call must do after it has let the lock go.
+struct Afterwards {
+    boost::container::small_vector<std::function<void()>, 1> changed;
+    boost::container::small_vector<std::shared_ptr<const Bytes>, 4> octets;  // freed with this
+    bool evict_elsewhere = false;
+
+    void notify() {
+        for (const auto& one : changed) one();
+    }
+};
+
+/// A share of the transactions, by hash of transactionID. All but `mutex` is guarded by it.
+struct alignas(64) Shard {
+    mutable std::mutex mutex;
+    Table<Open> open;
+    Table<Remembered> remembered;
+    Slab<Kept> kept;
+    Index oldest = kNone, newest = kNone;  // of kept
+    std::uint64_t last_version = 0;
+    gateway::Store::WatchId last_watch = 0;
+    Index swept = 0;  // open first, then remembered
+};
+
+}  // namespace ra::store
