@@ -1,0 +1,146 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/profile.h"
+#include "ra/app/config/faults.h"
+#include "ra/app/config/values.h"
+#include "ra/cmp/limits.h"
+
+/// What a configuration file says: pure data, nothing opened or loaded. Files it names are loaded
+/// by load_settings() (load.h).
+namespace ra::app::config {
+
+/// Certificates to trust, and how their revocation is known.
+struct TrustConfig {
+    std::vector<Located<Source>> anchors;  // empty: nothing is trusted
+    std::vector<Located<Source>> intermediates;
+    std::vector<Located<Source>> crls;
+    crypto::CrlPolicy crl_policy = crypto::CrlPolicy::none;
+    std::chrono::seconds crl_grace{0};
+    Place at;
+};
+
+struct ListenerConfig {
+    std::string name;
+    Url url;
+    Place at;                          // of the url
+    std::vector<std::string> aliases;  // further paths
+    std::uint32_t max_connections = 20'000;
+    std::chrono::seconds receive_timeout{10};
+    std::chrono::seconds idle_timeout{60};
+    std::chrono::seconds send_timeout{10};
+    std::chrono::seconds exchange_timeout{30};
+    std::uint32_t max_requests = 0;  // of one connection; 0: any number
+};
+
+/// Who may answer for a CA (S-12).
+struct ResponderConfig {
+    std::vector<Located<Source>> certificates;
+    std::vector<Bytes> ekus;            // OID contents
+    std::optional<std::string> issuer;  // names, with `subject`
+    std::optional<std::string> subject;
+    Place at;
+};
+
+struct UpstreamConfig {
+    std::string name;
+    std::vector<Url> urls;  // tried in order
+    Place at;
+    TrustConfig trust;
+    ResponderConfig responder;
+    Located<std::string> credential;  // empty: none
+    std::vector<Located<Source>> ca_pubs;
+    bool resend_identical = false;      // the CA is known to recognise a repetition (S-04)
+    std::optional<bool> append_labels;  // none: where the url's path is /.well-known/cmp
+    std::chrono::seconds max_check_after{86'400};
+    std::uint32_t max_connections = 64;  // of one worker, to each URL
+    std::uint32_t max_waiting = 1024;
+    std::chrono::seconds connect_timeout{3};
+    std::chrono::seconds idle_timeout{30};
+
+    [[nodiscard]] bool is_lab_ca() const noexcept {
+        return !urls.empty() && urls.front().scheme == "labca";
+    }
+};
+
+struct CredentialConfig {
+    std::string name;
+    Located<Source> certificate;  // chain: own certificate first
+    Located<Source> key;
+    std::optional<Located<Source>> passphrase;
+    Place at;
+};
+
+struct ProfileConfig {
+    policy::Profile profile;  // all but what is loaded: origin.trust, ra.trust
+    TrustConfig origin_trust;
+    TrustConfig ra_trust;
+    Place at;
+    Place origin_at;
+    Place subject_at;  // of rules.subject, else of the profile
+    Place san_at;
+    Located<std::string> upstream;
+};
+
+struct StoreConfig {
+    std::size_t open = 65'536;
+    std::size_t open_per_principal = 256;
+    std::size_t open_octets = 512UL << 20U;
+    std::size_t remembered = 1UL << 20U;
+    std::size_t remembered_per_principal = 16'384;
+    std::size_t kept_octets = 64UL << 20U;
+};
+
+struct LimitsConfig {
+    cmp::Limits message;
+    std::size_t exchanges = 4096;    // at a time, a worker
+    unsigned signed_refusals = 200;  // a second, a worker (S-31)
+    std::chrono::seconds open_time{300};
+    std::chrono::seconds poll_time{7 * 86'400};
+    std::chrono::seconds replay_horizon{900};
+};
+
+struct LogConfig {
+    enum class Level : std::uint8_t { debug, info, warning, error };
+    enum class Format : std::uint8_t { text, json };
+    Level level = Level::info;
+    Format format = Format::text;
+    std::string to = "stderr";  // stderr, stdout, or a path
+};
+
+struct Config {
+    std::string file;       // for messages
+    std::string directory;  // that relative paths begin at
+    unsigned workers = 0;   // 0: one a processor
+    std::chrono::seconds drain_timeout{20};
+    bool allow_lab_ca = false;
+    Located<std::string> reply_credential;  // empty: none
+    std::string hop = "cmpgate";
+    std::vector<ListenerConfig> listeners;
+    std::vector<UpstreamConfig> upstreams;
+    std::vector<CredentialConfig> credentials;
+    std::vector<ProfileConfig> profiles;
+    StoreConfig store;
+    LimitsConfig limits;
+    LogConfig log;
+};
+
+/// Reads and judges a configuration. What is wrong is added to `faults`; the result is of use only
+/// if there are no errors among them. A document that is no TOML yields its first fault alone.
+/// `file`: for messages; its directory is where relative paths begin.
+[[nodiscard]] Config parse_config(const std::string& text, const std::string& file, Faults& faults);
+
+/// The same from a file; one that cannot be read is a fault.
+[[nodiscard]] Config read_config(const std::string& path, Faults& faults);
+
+/// What can be known without loading anything, between the parts: names that must exist, and the
+/// warnings of S-10, S-14, S-16 and S-05. parse_config() calls it.
+void judge(const Config& config, Faults& faults);
+
+}  // namespace ra::app::config

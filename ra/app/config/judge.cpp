@@ -1,0 +1,270 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "ra/app/config/config.h"
+
+namespace ra::app::config {
+namespace {
+
+using policy::OriginSettings;
+
+bool is_opaque(const ProfileConfig& profile) {
+    return profile.profile.origin.kind == OriginSettings::Kind::opaque;
+}
+
+template <class Part>
+std::vector<std::string_view> names_of(const std::vector<Part>& parts) {
+    std::vector<std::string_view> names;
+    for (const Part& part : parts) names.push_back(part.name);
+    return names;
+}
+
+template <class Part>
+const Part* find(const std::vector<Part>& parts, std::string_view name) {
+    const auto found = std::find_if(parts.begin(), parts.end(),
+                                    [&](const Part& part) { return part.name == name; });
+    return found == parts.end() ? nullptr : &*found;
+}
+
+void judge_credential_name(const Config& config, const Located<std::string>& name,
+                           std::string_view key, Faults& faults) {
+    if (name.value.empty() || find(config.credentials, name.value) != nullptr) return;
+    faults.error(name.at, std::string(key) + ": there is no [[credential]] named " +
+                              in_quotes(name.value) +
+                              suggestion(name.value, names_of(config.credentials)));
+}
+
+/// The upstream a profile goes to: the named one, or the only one.
+const UpstreamConfig* judge_upstream_of(const Config& config, const ProfileConfig& profile,
+                                        Faults& faults) {
+    if (!profile.upstream.value.empty()) {
+        const UpstreamConfig* upstream = find(config.upstreams, profile.upstream.value);
+        if (upstream == nullptr) {
+            faults.error(profile.upstream.at,
+                         "there is no [[upstream]] named " + in_quotes(profile.upstream.value) +
+                             suggestion(profile.upstream.value, names_of(config.upstreams)));
+        }
+        return upstream;
+    }
+    if (config.upstreams.size() == 1) return &config.upstreams.front();
+    if (config.upstreams.size() > 1) {
+        faults.error(profile.at, "profile " + in_quotes(profile.profile.name) +
+                                     " does not say which upstream; there are several");
+    }
+    return nullptr;
+}
+
+/// Does any of the rules that grant names not depend on who asks (S-14)?
+void judge_names(const ProfileConfig& profile, Faults& faults) {
+    const policy::Rules& rules = profile.profile.rules;
+    const std::string name = in_quotes(profile.profile.name);
+    const bool free_subject =
+        std::any_of(rules.subjects.begin(), rules.subjects.end(),
+                    [](const policy::NamePattern& pattern) { return !pattern.binds_sender(); });
+    if (free_subject) {
+        faults.warning(profile.subject_at, "profile " + name +
+                                               ": any device may take any name that rules.subject "
+                                               "permits; bind it: \"CN=${sender.CN},…\" (S-14)");
+    }
+    const bool free_san = std::any_of(rules.san_dns.begin(), rules.san_dns.end(),
+                                      [](const auto& p) { return !p.binds_sender(); }) ||
+                          std::any_of(rules.san_email.begin(), rules.san_email.end(),
+                                      [](const auto& p) { return !p.value.binds_sender(); }) ||
+                          std::any_of(rules.san_uri.begin(), rules.san_uri.end(),
+                                      [](const auto& p) { return !p.value.binds_sender(); });
+    if (free_san) {
+        faults.warning(profile.san_at,
+                       "profile " + name +
+                           ": any device may take any alternative name that rules.san_… "
+                           "permits; bind it: \"${sender.CN}.example\" (S-14)");
+    }
+}
+
+void judge_origin(const Config& config, const ProfileConfig& profile, Faults& faults) {
+    const OriginSettings& origin = profile.profile.origin;
+    const std::string name = in_quotes(profile.profile.name);
+    if (is_opaque(profile)) {
+        faults.warning(profile.origin_at,
+                       "profile " + name +
+                           " relays messages that nobody verifies here (origin = "
+                           "\"opaque\", S-10); what it serves is the CA's decision alone");
+        return;
+    }
+    if (origin.undated == OriginSettings::Undated::remember) {
+        faults.warning(profile.origin_at,
+                       "profile " + name +
+                           " takes messages without messageTime: each is remembered "
+                           "until its signer's certificate ends (S-05)");
+    }
+    if (origin.time_window.count() == 0) {
+        faults.warning(profile.origin_at,
+                       "profile " + name +
+                           " does not look at messageTime: a recorded message is "
+                           "refused only as long as it is remembered (S-05)");
+    } else if (config.limits.replay_horizon < 2 * origin.time_window) {
+        faults.error(profile.origin_at,
+                     "profile " + name + ": limits.replay_horizon (" +
+                         std::to_string(config.limits.replay_horizon.count()) +
+                         "s) is shorter than twice origin.time_window (" +
+                         std::to_string(origin.time_window.count()) +
+                         "s): a message could be replayed once forgotten (S-05)");
+    }
+    judge_names(profile, faults);
+}
+
+template <class T>
+bool overlap(const std::vector<T>& a, const std::vector<T>& b) {
+    if (a.empty() || b.empty()) return true;
+    return std::any_of(a.begin(), a.end(),
+                       [&](const T& x) { return std::find(b.begin(), b.end(), x) != b.end(); });
+}
+
+bool same_trust(const TrustConfig& a, const TrustConfig& b) {
+    return std::any_of(a.anchors.begin(), a.anchors.end(), [&](const Located<Source>& x) {
+        return std::any_of(b.anchors.begin(), b.anchors.end(), [&](const Located<Source>& y) {
+            return x.value.text() == y.value.text();
+        });
+    });
+}
+
+template <class Pattern>
+std::set<std::string> texts_of(const std::vector<Pattern>& patterns) {
+    std::set<std::string> texts;
+    for (const Pattern& pattern : patterns) texts.insert(pattern.text);
+    return texts;
+}
+
+/// What one accepts and the other refuses, as far as it can be seen without a message.
+std::string difference(const policy::Profile& a, const policy::Profile& b) {
+    if (texts_of(a.rules.subjects) != texts_of(b.rules.subjects)) return "rules.subject";
+    if (texts_of(a.rules.san_dns) != texts_of(b.rules.san_dns)) return "rules.san_dns";
+    if (texts_of(a.rules.san_ip) != texts_of(b.rules.san_ip)) return "rules.san_ip";
+    if (texts_of(a.rules.san_email) != texts_of(b.rules.san_email)) return "rules.san_email";
+    if (texts_of(a.rules.san_uri) != texts_of(b.rules.san_uri)) return "rules.san_uri";
+    if (texts_of(a.rules.keys) != texts_of(b.rules.keys)) return "rules.key";
+    if (a.rules.eku != b.rules.eku) return "rules.eku";
+    if (a.rules.key_usage != b.rules.key_usage) return "rules.key_usage";
+    if (a.rules.max_validity != b.rules.max_validity) return "rules.max_validity";
+    if (a.rules.ca != b.rules.ca) return "rules.ca";
+    if (a.pop != b.pop) return "pop";
+    if (a.upstream != b.upstream) return "upstream";
+    return {};
+}
+
+/// S-16: whoever one profile refuses may choose the path of the other.
+void judge_overlaps(const Config& config, Faults& faults) {
+    for (std::size_t j = 1; j < config.profiles.size(); ++j) {
+        const ProfileConfig& b = config.profiles[j];
+        for (std::size_t i = 0; i < j; ++i) {
+            const ProfileConfig& a = config.profiles[i];
+            if (is_opaque(a) || is_opaque(b) || !same_trust(a.origin_trust, b.origin_trust))
+                continue;
+            if (a.profile.require_profile_equals_label && b.profile.require_profile_equals_label)
+                continue;
+            if ((policy::operations_of(a.profile.match) & policy::operations_of(b.profile.match))
+                    .none())
+                continue;
+            const std::string differs = difference(a.profile, b.profile);
+            if (differs.empty()) continue;
+            faults.warning(b.at, "profiles " + in_quotes(a.profile.name) + " and " +
+                                     in_quotes(b.profile.name) +
+                                     " trust the same devices and differ in " + differs +
+                                     ": a device chooses by the path it uses, which nothing "
+                                     "protects. Split the trust, "
+                                     "or set cert_profile_is_label = true in both (S-16)");
+        }
+    }
+}
+
+/// A profile that can never be reached is a mistake somebody should hear of.
+void judge_reachable(const Config& config, Faults& faults) {
+    for (std::size_t j = 1; j < config.profiles.size(); ++j) {
+        const policy::Match& later = config.profiles[j].profile.match;
+        for (std::size_t i = 0; i < j; ++i) {
+            const policy::Match& first = config.profiles[i].profile.match;
+            const bool takes_all =
+                first.labels.empty() && first.cert_profiles.empty() && first.listeners.empty() &&
+                first.senders.empty() &&
+                (policy::operations_of(later) & ~policy::operations_of(first)).none();
+            if (!takes_all) continue;
+            faults.error(config.profiles[j].at,
+                         "profile " + in_quotes(config.profiles[j].profile.name) +
+                             " is never reached: " + in_quotes(config.profiles[i].profile.name) +
+                             " before it matches everything (the first match wins)");
+            break;
+        }
+    }
+}
+
+void judge_listeners(const Config& config, Faults& faults) {
+    if (config.listeners.empty()) {
+        faults.error({}, "no [[listener]]: nobody can reach this gateway");
+    }
+    for (std::size_t j = 1; j < config.listeners.size(); ++j) {
+        for (std::size_t i = 0; i < j; ++i) {
+            const Url& a = config.listeners[i].url;
+            const Url& b = config.listeners[j].url;
+            if (a.port != 0 && a.port == b.port && a.host == b.host) {
+                faults.error(config.listeners[j].at,
+                             "listener " + in_quotes(config.listeners[i].name) + " already uses " +
+                                 a.host + " port " + std::to_string(a.port));
+            }
+        }
+    }
+}
+
+void judge_upstreams(const Config& config, const std::set<const UpstreamConfig*>& verified,
+                     Faults& faults) {
+    if (config.upstreams.empty()) faults.error({}, "no [[upstream]]: there is no CA to go to");
+    for (const UpstreamConfig& upstream : config.upstreams) {
+        judge_credential_name(config, upstream.credential, "upstream.credential", faults);
+        if (upstream.is_lab_ca()) {
+            if (!config.allow_lab_ca) {
+                faults.error(upstream.at,
+                             "the lab CA issues to whoever asks and forgets its key: \"labca:\" "
+                             "needs allow_lab_ca = true");
+            }
+            continue;
+        }
+        if (verified.contains(&upstream) && upstream.trust.anchors.empty() &&
+            upstream.responder.certificates.empty()) {
+            faults.error(upstream.at, "upstream " + in_quotes(upstream.name) +
+                                          " has no trust: its answers could not be "
+                                          "believed. Write trust = \"file:ca-root.pem\"");
+        }
+    }
+}
+
+}  // namespace
+
+void judge(const Config& config, Faults& faults) {
+    judge_listeners(config, faults);
+    judge_credential_name(config, config.reply_credential, "reply_credential", faults);
+    if (config.profiles.empty()) faults.error({}, "no [[profile]]: every message would be refused");
+
+    std::set<std::string> names;
+    std::set<const UpstreamConfig*> verified;
+    for (const ProfileConfig& profile : config.profiles) {
+        if (!names.insert(profile.profile.name).second) {
+            faults.error(profile.at,
+                         "a second profile is named " + in_quotes(profile.profile.name));
+        }
+        const UpstreamConfig* upstream = judge_upstream_of(config, profile, faults);
+        if (!is_opaque(profile)) verified.insert(upstream);
+        judge_origin(config, profile, faults);
+    }
+    judge_upstreams(config, verified, faults);
+    judge_reachable(config, faults);
+    judge_overlaps(config, faults);
+    if (config.credentials.empty() &&
+        std::any_of(config.profiles.begin(), config.profiles.end(),
+                    [](const ProfileConfig& p) { return !is_opaque(p); })) {
+        faults.warning(
+            {},
+            "no [[credential]]: this gateway's own refusals go out unprotected, and many clients "
+            "show them as a fault of protection");
+    }
+}
+
+}  // namespace ra::app::config

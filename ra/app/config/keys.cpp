@@ -1,0 +1,51 @@
+#include "ra/app/config/keys.h"
+
+#include <stdexcept>
+
+namespace ra::app::config {
+
+const std::vector<SectionKeys>& all_keys() {
+    // clang-format off
+    static const std::vector<SectionKeys> keys = {
+        {Section::root, "the top level",
+         {"version", "workers", "drain_timeout", "allow_lab_ca", "reply_credential", "hop", "listener", "upstream",
+          "credential", "profile", "store", "limits", "log"}},
+        {Section::listener, "[[listener]]",
+         {"name", "url", "aliases", "max_connections", "receive_timeout", "idle_timeout", "send_timeout",
+          "exchange_timeout", "max_requests"}},
+        {Section::upstream, "[[upstream]]",
+         {"name", "url", "trust", "intermediates", "crl", "crl_policy", "crl_grace", "responder", "credential",
+          "ca_pubs", "resend", "append_labels", "max_check_after", "max_connections", "max_waiting", "connect_timeout", "idle_timeout"}},
+        {Section::responder, "upstream.responder", {"certificate", "eku", "issuer", "subject"}},
+        {Section::credential, "[[credential]]", {"name", "certificate", "key", "passphrase"}},
+        {Section::profile, "[[profile]]",
+         {"name", "match", "origin", "pop", "ra", "rules", "cert_profile_is_label", "treatment", "upstream"}},
+        {Section::match, "profile.match", {"label", "operations", "cert_profile", "listener", "sender"}},
+        {Section::origin, "profile.origin", {"signature", "sender_is_subject", "time_window", "undated"}},
+        {Section::signature, "profile.origin.signature", {"trust", "intermediates", "crl", "crl_policy", "crl_grace"}},
+        {Section::ra, "profile.ra",
+         {"trust", "intermediates", "crl", "crl_policy", "crl_grace", "allow", "require_cmc_ra"}},
+        {Section::rules, "profile.rules",
+         {"key", "subject", "san_dns", "san_ip", "san_email", "san_uri", "eku", "key_usage", "max_validity",
+          "max_backdate", "ca", "central_key_generation", "implicit_confirm", "extensions", "controls", "reg_info",
+          "attributes", "general_info", "genm", "rr", "rr_reasons"}},
+        {Section::store, "[store]",
+         {"kind", "open", "open_per_principal", "open_octets", "remembered", "remembered_per_principal", "kept_octets"}},
+        {Section::limits, "[limits]",
+         {"message", "depth", "extra_certs", "nested_messages", "nesting_depth", "cert_req_msgs", "general_info",
+          "id_min", "id_max", "kid", "template_extensions", "exchanges", "signed_refusals", "open_time", "poll_time",
+          "replay_horizon"}},
+        {Section::log, "[log]", {"level", "format", "to"}},
+    };
+    // clang-format on
+    return keys;
+}
+
+const SectionKeys& keys_of(Section section) {
+    for (const SectionKeys& keys : all_keys()) {
+        if (keys.section == section) return keys;
+    }
+    throw std::logic_error("configuration section without keys");
+}
+
+}  // namespace ra::app::config

@@ -1,0 +1,197 @@
+#include "ra/app/config/load.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "ra/app/config/material.h"
+#include "ra/base/secret.h"
+
+namespace ra::app::config {
+namespace {
+
+using std::chrono::microseconds;
+
+/// A signature of more than this does not run beside a worker's other messages (design:
+/// Concurrency).
+constexpr microseconds kSlowSignature{200};
+
+class Loader {
+public:
+    Loader(const Config& config, Faults& faults, std::uint64_t generation)
+        : config_{config}, faults_{faults}, generation_{generation} {}
+
+    std::shared_ptr<gateway::Settings> load() {
+        auto settings = std::make_shared<gateway::Settings>();
+        settings->limits = config_.limits.message;
+        settings->hop = config_.hop;
+        settings->open_time = config_.limits.open_time;
+        settings->poll_time = config_.limits.poll_time;
+        settings->replay_horizon = config_.limits.replay_horizon;
+        settings->concurrent_exchanges = config_.limits.exchanges;
+        settings->signed_refusals_per_second = config_.limits.signed_refusals;
+        for (const CredentialConfig& credential : config_.credentials) load_credential(credential);
+        settings->reply_credential = reply_credential();
+        for (const UpstreamConfig& upstream : config_.upstreams) {
+            settings->upstreams.emplace(upstream.name, load_upstream(upstream));
+        }
+        for (const ProfileConfig& profile : config_.profiles)
+            settings->profiles.push_back(load_profile(profile));
+        return settings;
+    }
+
+private:
+    /// What loading throws becomes a fault where the source is written.
+    void attempt(Place at, const std::function<void()>& load) {
+        try {
+            load();
+        } catch (const std::exception& fault) {
+            faults_.error(at, fault.what());
+        }
+    }
+
+    std::vector<crypto::CertificatePtr> load_all(const std::vector<Located<Source>>& sources) {
+        std::vector<crypto::CertificatePtr> certificates;
+        for (const Located<Source>& source : sources) {
+            attempt(source.at, [&] {
+                const Material material{source.value, config_.directory};
+                auto loaded = crypto::load_certificates(material.path());
+                if (loaded.empty())
+                    throw std::runtime_error(source.value.text() + " holds no certificate");
+                certificates.insert(certificates.end(), loaded.begin(), loaded.end());
+            });
+        }
+        return certificates;
+    }
+
+    /// Two roles that name the same files share one store: one parse, one cache.
+    crypto::TrustStorePtr load_trust(const TrustConfig& trust) {
+        if (trust.anchors.empty()) return nullptr;
+        std::vector<std::unique_ptr<Material>> held;
+        crypto::TrustStore::Files files;
+        std::string key = std::to_string(static_cast<int>(trust.crl_policy)) + '/' +
+                          std::to_string(trust.crl_grace.count());
+        const auto paths = [&](const std::vector<Located<Source>>& sources,
+                               std::vector<std::string>& into) {
+            key += '|';
+            for (const Located<Source>& source : sources) {
+                key += source.value.text() + '\n';
+                attempt(source.at, [&] {
+                    held.push_back(std::make_unique<Material>(source.value, config_.directory));
+                    into.push_back(held.back()->path());
+                });
+            }
+        };
+        paths(trust.anchors, files.anchors);
+        paths(trust.intermediates, files.intermediates);
+        paths(trust.crls, files.crls);
+        if (const auto known = stores_.find(key); known != stores_.end()) return known->second;
+        files.crl_policy = trust.crl_policy;
+        files.crl_grace = trust.crl_grace;
+        crypto::TrustStorePtr store;
+        if (!files.anchors.empty()) {
+            attempt(trust.at, [&] { store = crypto::TrustStore::load(files); });
+        }
+        return stores_[key] = store;
+    }
+
+    /// With a passphrase on the key.
+    crypto::CredentialPtr open_credential(const CredentialConfig& config,
+                                          const std::string& certificate, const std::string& key) {
+        std::string passphrase = Material{config.passphrase->value, config_.directory}.read();
+        auto credential = std::make_shared<crypto::Credential>();
+        credential->name = config.name;
+        credential->key = crypto::PrivateKey::load(key, passphrase);
+        wipe(passphrase.data(), passphrase.size());
+        credential->chain = crypto::load_certificates(certificate);
+        if (credential->chain.empty())
+            throw std::runtime_error(config.certificate.value.text() + " holds no certificate");
+        credential->certificate = credential->chain.front();
+        if (!crypto::same_public_key(credential->certificate->view().spki,
+                                     credential->key->spki())) {
+            throw std::runtime_error("certificate and key of " + in_quotes(config.name) +
+                                     " do not belong together");
+        }
+        return credential;
+    }
+
+    void load_credential(const CredentialConfig& credential) {
+        attempt(credential.key.at, [&] {
+            const Material certificate{credential.certificate.value, config_.directory};
+            const Material key{credential.key.value, config_.directory};
+            if (key.exposed()) {
+                throw std::runtime_error(
+                    credential.key.value.text() +
+                    " may be read by others or changed by its group; chmod 0600 it (S-24)");
+            }
+            const auto loaded =
+                credential.passphrase
+                    ? open_credential(credential, certificate.path(), key.path())
+                    : crypto::Credential::load(credential.name, certificate.path(), key.path());
+            if (loaded->key->sign_cost() > kSlowSignature) {
+                const auto cost =
+                    std::chrono::duration_cast<microseconds>(loaded->key->sign_cost()).count();
+                faults_.warning(credential.key.at, "one signature with " +
+                                                       in_quotes(credential.name) + " takes " +
+                                                       std::to_string(cost) +
+                                                       " us; it bounds what this gateway can "
+                                                       "protect (an EC P-256 key: about 25 us)");
+            }
+            credentials_.emplace(credential.name, loaded);
+        });
+    }
+
+    crypto::CredentialPtr reply_credential() const {
+        const std::string& name = config_.reply_credential.value;
+        if (const auto found = credentials_.find(name); found != credentials_.end())
+            return found->second;
+        return name.empty() && credentials_.size() == 1 ? credentials_.begin()->second : nullptr;
+    }
+
+    gateway::UpstreamSettings load_upstream(const UpstreamConfig& upstream) {
+        gateway::UpstreamSettings settings;
+        settings.name = upstream.name;
+        settings.max_check_after = upstream.max_check_after;
+        settings.ca_pubs = load_all(upstream.ca_pubs);
+        gateway::ResponderAuthority& responder = settings.responder;
+        responder.trust = load_trust(upstream.trust);
+        responder.pinned = load_all(upstream.responder.certificates);
+        responder.ekus = upstream.responder.ekus;
+        if (upstream.responder.issuer && upstream.responder.subject) {
+            attempt(upstream.responder.at, [&] {
+                responder.names.emplace_back(crypto::name_of(*upstream.responder.issuer),
+                                             crypto::name_of(*upstream.responder.subject));
+            });
+        }
+        // A pinned certificate is authority by itself: it may stand for the missing root.
+        if (responder.trust == nullptr && !responder.pinned.empty()) {
+            responder.trust = crypto::TrustStore::of(responder.pinned);
+        }
+        return settings;
+    }
+
+    policy::ProfilePtr load_profile(const ProfileConfig& config) {
+        auto profile = std::make_shared<policy::Profile>(config.profile);
+        profile->origin.trust = load_trust(config.origin_trust);
+        profile->ra.trust = load_trust(config.ra_trust);
+        if (profile->upstream.empty() && config_.upstreams.size() == 1)
+            profile->upstream = config_.upstreams.front().name;
+        profile->generation = generation_;
+        return profile;
+    }
+
+    const Config& config_;
+    Faults& faults_;
+    std::uint64_t generation_;
+    std::map<std::string, crypto::CredentialPtr> credentials_;
+    std::map<std::string, crypto::TrustStorePtr> stores_;
+};
+
+}  // namespace
+
+std::shared_ptr<gateway::Settings> load_settings(const Config& config, Faults& faults,
+                                                 std::uint64_t generation) {
+    auto settings = Loader{config, faults, generation}.load();
+    return faults.has_errors() ? nullptr : settings;
+}
+
+}  // namespace ra::app::config

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ra/app/config/config.h"
+#include "ra/gateway/gateway.h"
+
+namespace ra::app::config {
+
+/// The gateway's settings, with the certificates, keys and CRLs that `config` names loaded.
+/// Whatever cannot be loaded is added to `faults` at its place, and null is returned. `generation`:
+/// of this configuration within the process.
+[[nodiscard]] std::shared_ptr<gateway::Settings> load_settings(const Config& config, Faults& faults,
+                                                               std::uint64_t generation = 1);
+
+}  // namespace ra::app::config

@@ -1,0 +1,246 @@
+#include "ra/app/config/sections.h"
+
+#include <algorithm>
+
+#include "ra/asn1/oids.h"
+
+namespace ra::app::config {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds kDay{86'400};
+
+std::string default_name(std::string_view what, std::size_t index) {
+    return std::string(what) + '-' + std::to_string(index + 1);
+}
+
+std::string read_name(const Table& table, std::string_view what, std::size_t index) {
+    const auto name = table.text("name");
+    if (!name) return default_name(what, index);
+    const bool plain = !name->value.empty() && name->value.size() <= 64 &&
+                       std::all_of(name->value.begin(), name->value.end(),
+                                   [](char c) { return c > ' ' && c < 0x7f; });
+    if (!plain)
+        table.faults().error(name->at, "name is 1 to 64 printable characters without blanks");
+    return name->value;
+}
+
+std::string not_in_this_build(const Url& url, std::string_view wanted) {
+    static const std::vector<std::string_view> kPlanned = {"https", "coap", "coaps",
+                                                           "tcp",   "tcps", "file"};
+    if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
+        return url.scheme + " is not in this build; it has " + std::string(wanted);
+    }
+    return "unknown scheme " + in_quotes(url.scheme) + "; this build has " + std::string(wanted);
+}
+
+void read_listener_url(const Table& table, ListenerConfig& listener) {
+    const auto written = table.text("url");
+    if (!written) {
+        if (!table.has("url"))
+            table.faults().error(table.at(),
+                                 "[[listener]] has no url, as url = \"http://0.0.0.0:8080\"");
+        return;
+    }
+    listener.at = written->at;
+    table.attempt(written->at, [&] {
+        const Url url = Url::parse(written->value);
+        if (url.scheme != "http")
+            throw std::invalid_argument(not_in_this_build(url, "http://ADDRESS:PORT"));
+        if (!url.path.empty() && url.path != "/") {
+            throw std::invalid_argument(
+                "a listener's url ends after the port; it serves /.well-known/cmp, further paths "
+                "are named in aliases");
+        }
+        const bool numeric = url.host.find_first_not_of("0123456789.") == std::string::npos ||
+                             url.host.find(':') != std::string::npos || url.host == "localhost";
+        if (!numeric) {
+            throw std::invalid_argument(
+                in_quotes(url.host) +
+                " is no address of this machine; write a numeric one, or 0.0.0.0 for all");
+        }
+        listener.url = url;
+    });
+}
+
+}  // namespace
+
+ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults) {
+    const Table table{node, Section::listener, faults};
+    ListenerConfig listener;
+    listener.at = node.at;
+    if (node.kind != Node::Kind::table) return listener;
+    listener.name = read_name(table, "listener", index);
+    read_listener_url(table, listener);
+    for (const Located<std::string>& alias : table.texts("aliases")) {
+        if (!alias.value.starts_with('/') ||
+            alias.value.find_first_of("?# ") != std::string::npos) {
+            faults.error(alias.at,
+                         in_quotes(alias.value) + " is no path; an alias begins with \"/\"");
+        }
+        listener.aliases.push_back(alias.value);
+    }
+    listener.max_connections = static_cast<std::uint32_t>(
+        table.integer("max_connections", 1, 1'000'000, listener.max_connections));
+    listener.receive_timeout =
+        table.duration("receive_timeout", seconds{1}, seconds{3600}, listener.receive_timeout);
+    listener.idle_timeout = table.duration("idle_timeout", seconds{1}, kDay, listener.idle_timeout);
+    listener.send_timeout =
+        table.duration("send_timeout", seconds{1}, seconds{3600}, listener.send_timeout);
+    listener.exchange_timeout =
+        table.duration("exchange_timeout", seconds{1}, seconds{3600}, listener.exchange_timeout);
+    listener.max_requests =
+        static_cast<std::uint32_t>(table.integer("max_requests", 0, 1'000'000'000, 0));
+    return listener;
+}
+
+std::vector<Bytes> read_oids(const Table& table, std::string_view key) {
+    std::vector<Bytes> oids;
+    for (const Located<std::string>& written : table.texts(key)) {
+        const bool is_dotted =
+            !written.value.empty() && written.value.front() >= '0' && written.value.front() <= '9';
+        Bytes oid =
+            is_dotted ? asn1::parse_dotted(written.value) : asn1::oid_by_name(written.value);
+        if (oid.empty()) {
+            table.faults().error(
+                written.at,
+                std::string(key) + ": " + in_quotes(written.value) +
+                    " is no object identifier known by name; write it dotted (1.3.6.1.5.5.7.3.2)");
+            continue;
+        }
+        oids.push_back(std::move(oid));
+    }
+    return oids;
+}
+
+TrustConfig read_trust(const Table& table) {
+    TrustConfig trust;
+    trust.at = table.at("trust");
+    trust.anchors = table.sources("trust");
+    trust.intermediates = table.sources("intermediates");
+    trust.crls = table.sources("crl");
+    using Policy = crypto::CrlPolicy;
+    // Stale or missing CRLs refuse unless said otherwise.
+    trust.crl_policy =
+        table.choice<Policy>("crl_policy", {{"hard", Policy::hard}, {"soft", Policy::soft}},
+                             trust.crls.empty() ? Policy::none : Policy::hard);
+    trust.crl_grace = table.duration("crl_grace", seconds{0}, kDay * 366, seconds{0});
+    if (trust.crls.empty() && !table.has("crl")) {
+        for (const std::string_view key : {"crl_policy", "crl_grace"}) {
+            if (table.has(key))
+                table.faults().error(table.at(key),
+                                     std::string(key) + " is said, but there is no crl");
+        }
+    } else if (table.has("crl_grace") && trust.crl_policy != Policy::soft) {
+        table.faults().error(table.at("crl_grace"), "crl_grace belongs to crl_policy = \"soft\"");
+    }
+    if (trust.anchors.empty() && !table.has("trust") &&
+        (table.has("intermediates") || table.has("crl"))) {
+        table.faults().error(table.at(),
+                             "trust is missing: intermediates and CRLs are trusted by nothing");
+    }
+    return trust;
+}
+
+namespace {
+
+ResponderConfig read_responder(const Table& upstream) {
+    ResponderConfig responder;
+    const Node* node = upstream.get("responder");
+    responder.at = upstream.at("responder");
+    if (node == nullptr) {
+        responder.ekus.push_back(asn1::oid_by_name("cmcCA"));
+        return responder;
+    }
+    const Table table{*node, Section::responder, upstream.faults()};
+    if (node->kind != Node::Kind::table) return responder;
+    responder.certificates = table.sources("certificate");
+    responder.ekus = read_oids(table, "eku");
+    if (auto issuer = table.text("issuer")) responder.issuer = issuer->value;
+    if (auto subject = table.text("subject")) responder.subject = subject->value;
+    if (responder.issuer.has_value() != responder.subject.has_value()) {
+        table.faults().error(node->at, "responder: issuer and subject go together");
+    }
+    if (node->entries.empty()) {
+        table.faults().error(
+            node->at,
+            "responder says nobody: write { eku = \"cmcCA\" }, { certificate = \"file:…\" } or "
+            "{ issuer = \"…\", subject = \"…\" }");
+    }
+    return responder;
+}
+
+void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
+    if (!table.has("url")) {
+        table.faults().error(table.at(),
+                             "[[upstream]] has no url, as url = \"http://ca.example:8080/cmp\"");
+    }
+    for (const Located<std::string>& written : table.texts("url")) {
+        table.attempt(written.at, [&] {
+            Url url = Url::parse(written.value);
+            if (url.scheme == "labca") {
+                if (url.text != "labca:")
+                    throw std::invalid_argument("the lab CA's url is \"labca:\" and nothing else");
+            } else if (url.scheme != "http") {
+                throw std::invalid_argument(
+                    not_in_this_build(url, "http://HOST:PORT/PATH and labca:"));
+            }
+            upstream.urls.push_back(std::move(url));
+        });
+    }
+    if (upstream.urls.size() > 16)
+        table.faults().error(table.at("url"), "an upstream has at most 16 urls");
+    if (upstream.urls.size() > 1 &&
+        std::any_of(upstream.urls.begin(), upstream.urls.end(),
+                    [](const Url& url) { return url.scheme == "labca"; })) {
+        table.faults().error(table.at("url"),
+                             "labca: stands alone: its transactions are in this process only");
+    }
+}
+
+}  // namespace
+
+UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults) {
+    const Table table{node, Section::upstream, faults};
+    UpstreamConfig upstream;
+    upstream.at = node.at;
+    if (node.kind != Node::Kind::table) return upstream;
+    upstream.name = read_name(table, "upstream", index);
+    read_upstream_urls(table, upstream);
+    upstream.trust = read_trust(table);
+    upstream.responder = read_responder(table);
+    if (auto credential = table.text("credential")) upstream.credential = std::move(*credential);
+    upstream.ca_pubs = table.sources("ca_pubs");
+    upstream.resend_identical =
+        table.choice<bool>("resend", {{"never", false}, {"identical", true}}, false);
+    if (table.has("append_labels")) upstream.append_labels = table.boolean("append_labels", false);
+    upstream.max_check_after =
+        table.duration("max_check_after", seconds{1}, kDay * 366, upstream.max_check_after);
+    upstream.max_connections = static_cast<std::uint32_t>(
+        table.integer("max_connections", 1, 65'535, upstream.max_connections));
+    upstream.max_waiting = static_cast<std::uint32_t>(
+        table.integer("max_waiting", 0, 1'000'000, upstream.max_waiting));
+    upstream.connect_timeout =
+        table.duration("connect_timeout", seconds{1}, seconds{600}, upstream.connect_timeout);
+    upstream.idle_timeout = table.duration("idle_timeout", seconds{1}, kDay, upstream.idle_timeout);
+    return upstream;
+}
+
+CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults) {
+    const Table table{node, Section::credential, faults};
+    CredentialConfig credential;
+    credential.at = node.at;
+    if (node.kind != Node::Kind::table) return credential;
+    credential.name = read_name(table, "credential", index);
+    for (const std::string_view key : {"certificate", "key"}) {
+        if (!table.has(key)) faults.error(node.at, "[[credential]] has no " + std::string(key));
+    }
+    if (auto certificate = table.source("certificate"))
+        credential.certificate = std::move(*certificate);
+    if (auto key = table.source("key")) credential.key = std::move(*key);
+    credential.passphrase = table.source("passphrase");
+    return credential;
+}
+
+}  // namespace ra::app::config

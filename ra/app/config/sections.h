@@ -1,0 +1,21 @@
+#pragma once
+
+#include "ra/app/config/config.h"
+#include "ra/app/config/table.h"
+
+/// The parts of a configuration, each read by one function (for parse.cpp only).
+namespace ra::app::config {
+
+[[nodiscard]] TrustConfig read_trust(const Table& table);
+/// OID contents of "clientAuth", "1.3.6.1.5.5.7.3.2"; unknown ones become faults.
+[[nodiscard]] std::vector<Bytes> read_oids(const Table& table, std::string_view key);
+
+[[nodiscard]] ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults);
+[[nodiscard]] UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults);
+[[nodiscard]] CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults);
+/// `listeners`: for match.listener.
+[[nodiscard]] ProfileConfig read_profile(const Node& node, std::size_t index,
+                                         const std::vector<ListenerConfig>& listeners,
+                                         Faults& faults);
+
+}  // namespace ra::app::config

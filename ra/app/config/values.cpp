@@ -1,0 +1,165 @@
+#include "ra/app/config/values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+#include <span>
+#include <stdexcept>
+
+#include "ra/app/config/faults.h"
+
+namespace ra::app::config {
+namespace {
+
+struct Unit {
+    std::string_view name;
+    std::uint64_t factor;
+};
+
+/// Digits and a unit. Overflow is a fault like any other.
+std::optional<std::uint64_t> number_with_unit(std::string_view text, std::span<const Unit> units) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{}) return std::nullopt;
+    const std::string_view unit{end, static_cast<std::size_t>(text.data() + text.size() - end)};
+    for (const Unit& known : units) {
+        if (unit != known.name) continue;
+        if (number >
+            static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / known.factor) {
+            return std::nullopt;
+        }
+        return number * known.factor;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::chrono::seconds parse_duration(std::string_view text) {
+    static constexpr std::array<Unit, 4> kUnits{{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}}};
+    const auto seconds = number_with_unit(text, kUnits);
+    if (!seconds) {
+        throw std::invalid_argument(in_quotes(text) +
+                                    " is no duration; write \"300s\", \"15m\", \"2h\" or \"7d\"");
+    }
+    return std::chrono::seconds{*seconds};
+}
+
+std::uint64_t parse_octets(std::string_view text) {
+    static constexpr std::array<Unit, 4> kUnits{
+        {{"", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}}};
+    const auto octets = number_with_unit(text, kUnits);
+    if (!octets) {
+        throw std::invalid_argument(in_quotes(text) +
+                                    " is no size; write 4096, \"256KiB\", \"16MiB\" or \"1GiB\"");
+    }
+    return *octets;
+}
+
+Source Source::parse(std::string_view text) {
+    static constexpr std::array<std::pair<std::string_view, Kind>, 3> kKinds{
+        {{"file:", Kind::file}, {"env:", Kind::env}, {"credential:", Kind::credential}}};
+    for (const auto& [prefix, kind] : kKinds) {
+        if (!text.starts_with(prefix)) continue;
+        const std::string_view name = text.substr(prefix.size());
+        if (name.empty())
+            throw std::invalid_argument("nothing stands after \"" + std::string(prefix) + "\"");
+        if (kind == Kind::credential && name.find('/') != std::string_view::npos) {
+            throw std::invalid_argument("a systemd credential is a name, without \"/\"");
+        }
+        return {kind, std::string(name)};
+    }
+    if (text.starts_with("pkcs11:")) {
+        throw std::invalid_argument(
+            "pkcs11: keys are not in this build; use file:, env: or credential:");
+    }
+    if (text.find("-----BEGIN") != std::string_view::npos) {
+        throw std::invalid_argument(
+            "keys and certificates never stand in this file; write \"file:PATH\"");
+    }
+    throw std::invalid_argument(in_quotes(text) + " does not say where it is from; write \"file:" +
+                                (text.size() <= 64 ? std::string(text) : "PATH") +
+                                "\" (or env:NAME, credential:NAME)");
+}
+
+std::string Source::text() const {
+    switch (kind) {
+        case Kind::file:
+            return "file:" + name;
+        case Kind::env:
+            return "env:" + name;
+        case Kind::credential:
+            return "credential:" + name;
+    }
+    return name;
+}
+
+Url Url::parse(std::string_view text) {
+    const auto fault = [&](std::string_view why) {
+        return std::invalid_argument(in_quotes(text) + " is no URL: " + std::string(why));
+    };
+    Url url;
+    url.text = std::string(text);
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos || colon == 0)
+        throw fault("it has no scheme (\"http://…\")");
+    url.scheme = std::string(text.substr(0, colon));
+    std::transform(url.scheme.begin(), url.scheme.end(), url.scheme.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    std::string_view rest = text.substr(colon + 1);
+    if (!rest.starts_with("//")) {  // "labca:" and other opaque ones
+        url.path = std::string(rest);
+        return url;
+    }
+    rest.remove_prefix(2);
+    const auto slash = rest.find('/');
+    std::string_view authority = rest.substr(0, slash);
+    if (slash != std::string_view::npos) url.path = std::string(rest.substr(slash));
+    if (url.path.find_first_of("?#") != std::string::npos ||
+        authority.find_first_of("?#") != std::string_view::npos) {
+        throw fault("a CMP URL has neither query nor fragment");
+    }
+    if (authority.find('@') != std::string_view::npos)
+        throw fault("user and password have no place in it");
+
+    std::string_view port;
+    if (authority.starts_with('[')) {
+        const auto close = authority.find(']');
+        if (close == std::string_view::npos) throw fault("\"[\" is not closed");
+        url.host = std::string(authority.substr(1, close - 1));
+        authority.remove_prefix(close + 1);
+        if (!authority.empty() && authority.front() != ':')
+            throw fault("a \":port\" follows \"]\"");
+        if (!authority.empty()) port = authority.substr(1);
+        if (!authority.empty() && port.empty()) throw fault("the port is missing after \":\"");
+    } else {
+        const auto separator = authority.find(':');
+        url.host = std::string(authority.substr(0, separator));
+        if (separator != std::string_view::npos) {
+            port = authority.substr(separator + 1);
+            if (port.empty()) throw fault("the port is missing after \":\"");
+            if (port.find(':') != std::string_view::npos)
+                throw fault("an IPv6 address stands in brackets: http://[::1]:8080");
+        }
+    }
+    if (url.host.empty()) throw fault("the host is missing");
+    if (std::any_of(url.text.begin(), url.text.end(),
+                    [](char c) { return c <= ' ' || c == 0x7f; })) {
+        throw fault("blanks and control characters have no place in it");
+    }
+    url.port = 80;
+    if (!port.empty()) {
+        unsigned number = 0;
+        const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+        if (error != std::errc{} || end != port.data() + port.size() || number > 65'535) {
+            throw fault("the port is a number up to 65535");
+        }
+        url.port = static_cast<std::uint16_t>(number);
+    }
+    return url;
+}
+
+}  // namespace ra::app::config

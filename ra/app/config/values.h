@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// The texts of the configuration that mean something. Every parse function throws
+/// std::invalid_argument with a message that says what was expected.
+namespace ra::app::config {
+
+/// "300s", "15m", "2h", "7d".
+[[nodiscard]] std::chrono::seconds parse_duration(std::string_view text);
+
+/// "4096", "256KiB", "16MiB", "1GiB".
+[[nodiscard]] std::uint64_t parse_octets(std::string_view text);
+
+/// Where octets that do not belong into the file are to be had.
+struct Source {
+    enum class Kind : std::uint8_t {
+        file,        // "file:PATH", relative to the configuration file
+        env,         // "env:NAME": the variable holds the octets themselves
+        credential,  // "credential:NAME": $CREDENTIALS_DIRECTORY/NAME (systemd LoadCredential=)
+    } kind{};
+    std::string name;  // path, variable or credential name
+
+    [[nodiscard]] static Source parse(std::string_view text);
+    /// As it was written.
+    [[nodiscard]] std::string text() const;
+};
+
+/// The http URL of a listener or an upstream.
+struct Url {
+    std::string scheme;  // lower case: "http", "labca"
+    std::string host;    // without brackets
+    std::uint16_t port = 0;
+    std::string path;  // "" or "/…"
+    std::string text;
+
+    /// Splits; which schemes and parts are allowed is the caller's business.
+    [[nodiscard]] static Url parse(std::string_view text);
+};
+
+}  // namespace ra::app::config
