@@ -37,17 +37,18 @@ enum class State : std::uint8_t {
 /// which are shared and immutable.
 struct Record {
     State state{};
-    cmp::BodyType request_type{};      // that began it
-    crypto::Sha256 request_digest{};   // ProtectedPart of the message in flight, or answered last
-    std::shared_ptr<const Bytes> answer;   // kept for repetition; null: none, or evicted
-    std::shared_ptr<const Bytes> request;  // the first request, until a certificate has been checked
-    std::string profile;               // pinned (S-06)
+    cmp::BodyType request_type{};     // that began it
+    crypto::Sha256 request_digest{};  // ProtectedPart of the message in flight, or answered last
+    std::shared_ptr<const Bytes> answer;  // kept for repetition; null: none, or evicted
+    std::shared_ptr<const Bytes>
+        request;          // the first request, until a certificate has been checked
+    std::string profile;  // pinned (S-06)
     std::string upstream;
-    Operation operation{};             // path of the first request: follow-ups use the same
+    Operation operation{};  // path of the first request: follow-ups use the same
     std::string label;
-    Bytes ee_nonce;                    // last senderNonce of the EE
-    Bytes first_nonce;                 // senderNonce of the first (delayed) request
-    Bytes ca_nonce;                    // last senderNonce of the CA
+    Bytes ee_nonce;     // last senderNonce of the EE
+    Bytes first_nonce;  // senderNonce of the first (delayed) request
+    Bytes ca_nonce;     // last senderNonce of the CA
     std::int64_t cert_req_id = 0;
     bool implicit_confirm_requested = false;
     bool verified = false;             // false: opaque
@@ -62,15 +63,25 @@ struct Versioned {
     std::uint64_t version = 0;
 };
 
-struct Begun { std::uint64_t version = 0; };
-struct Exists { Versioned found; };
+struct Begun {
+    std::uint64_t version = 0;
+};
+struct Exists {
+    Versioned found;
+};
 /// Another principal holds {upstream, transactionID} (S-03).
-struct IdInUse { policy::Principal holder; };
+struct IdInUse {
+    policy::Principal holder;
+};
 /// Bounds: of this principal, of open transactions, of the replay memory (S-05).
-struct Full { std::string_view bound; };
+struct Full {
+    std::string_view bound;
+};
 using BeginResult = std::variant<Begun, Exists, IdInUse, Full>;
 
-struct Advanced { std::uint64_t version = 0; };
+struct Advanced {
+    std::uint64_t version = 0;
+};
 struct Conflict {};
 using AdvanceResult = std::variant<Advanced, Conflict>;
 
@@ -86,24 +97,30 @@ struct Store {
     virtual asio::awaitable<BeginResult> begin(const TransactionKey& key, Record record) = 0;
     /// Replaces the record if its version is still `version`. A record in state finished gives up
     /// the upstream claim and is kept until remember_until; its answer is subject to eviction.
-    virtual asio::awaitable<AdvanceResult> advance(const TransactionKey& key, std::uint64_t version, Record record) = 0;
+    virtual asio::awaitable<AdvanceResult> advance(const TransactionKey& key, std::uint64_t version,
+                                                   Record record) = 0;
     /// Forgets a transaction of which no octet left. Conflict if changed meanwhile.
-    virtual asio::awaitable<AdvanceResult> release(const TransactionKey& key, std::uint64_t version) = 0;
+    virtual asio::awaitable<AdvanceResult> release(const TransactionKey& key,
+                                                   std::uint64_t version) = 0;
 
     /// Calls `changed` once (on any thread) when the record is no longer at `version`; returns 0 if
     /// it already is not, or if too many watch this one (bounded).
     using WatchId = std::uint64_t;
-    virtual WatchId watch(const TransactionKey& key, std::uint64_t version, std::function<void()> changed) = 0;
+    virtual WatchId watch(const TransactionKey& key, std::uint64_t version,
+                          std::function<void()> changed) = 0;
     virtual void unwatch(const TransactionKey& key, WatchId id) noexcept = 0;
 
-    struct Sizes { std::size_t open = 0, remembered = 0, kept_octets = 0, watches = 0; };
+    struct Sizes {
+        std::size_t open = 0, remembered = 0, kept_octets = 0, watches = 0;
+    };
     [[nodiscard]] virtual Sizes sizes() const = 0;
 };
 
 /// A message on its way to the CA.
 struct UpstreamMessage {
     ByteView der;  // borrowed until submit() returns
-    std::optional<std::uint8_t> url;  // follow-ups: where the transaction began, nowhere else (S-06)
+    std::optional<std::uint8_t>
+        url;  // follow-ups: where the transaction began, nowhere else (S-06)
     cmp::BodyType type{};
     Operation operation{};
     std::string_view label;
@@ -135,21 +152,21 @@ struct Ended {
     TraceId trace;
     std::string_view peer;
     ListenerId listener{};
-    std::string_view profile;             // empty: none selected
+    std::string_view profile;              // empty: none selected
     std::optional<cmp::BodyType> request;  // nullopt: did not parse
     std::optional<cmp::BodyType> answer;   // nullopt: no CMP answer
-    ByteView transaction_id;              // empty: none
-    ByteView sender;                      // GeneralName TLV, a claim unless verified; empty: none
+    ByteView transaction_id;               // empty: none
+    ByteView sender;                       // GeneralName TLV, a claim unless verified; empty: none
     std::optional<policy::Principal> principal;  // nullopt: origin not reached
-    std::string_view decision;            // "forwarded", "repeated", "refused", "failed"
-    std::string_view rule;                // of a refusal
+    std::string_view decision;                   // "forwarded", "repeated", "refused", "failed"
+    std::string_view rule;                       // of a refusal
     std::optional<cmp::PKIFailureInfo> fail_info;
-    std::string detail;                   // field, offset, reason; not for the peer
+    std::string detail;  // field, offset, reason; not for the peer
     std::string_view upstream;
     std::size_t octets_in = 0, octets_out = 0;
-    bool verified = false;                // false: opaque or not reached
+    bool verified = false;  // false: opaque or not reached
     std::chrono::nanoseconds total{}, upstream_wait{};
-    bool possibly_issued = false;         // ledger of possibly issued certificates (S-04)
+    bool possibly_issued = false;  // ledger of possibly issued certificates (S-04)
 };
 struct Audit {
     virtual ~Audit() = default;

@@ -1,0 +1,255 @@
+#include "ra/gateway/match.h"
+
+#include <algorithm>
+
+#include "ra/asn1/certificate.h"
+#include "ra/base/secret.h"
+#include "ra/cmp/oids.h"
+#include "ra/crypto/public_key.h"
+#include "ra/gateway/responder.h"
+
+namespace ra::gateway {
+namespace {
+
+using cmp::BodyType;
+using cmp::PKIFailureInfo;
+using cmp::PKIStatus;
+
+UpstreamFault fault(std::string_view rule, std::string detail) {
+    return {rule, PKIFailureInfo::systemFailure, std::move(detail)};
+}
+
+UpstreamFault fault(std::string_view rule, const Error& error) {
+    return fault(rule, std::string(to_string(error.code)) + " in " + std::string(error.field) +
+                           " at octet " + std::to_string(error.offset));
+}
+
+std::size_t offset_in(const cmp::PKIMessage& message, ByteView part) noexcept {
+    return static_cast<std::size_t>(part.data() - message.whole.data());
+}
+
+/// The answers a request may get besides `error` (RFC 9810 5.1.2).
+bool is_answer_to(BodyType answer, BodyType asked, BodyType began) noexcept {
+    switch (asked) {
+        case BodyType::ir:
+            return answer == BodyType::ip;
+        case BodyType::cr:
+        case BodyType::p10cr:
+            return answer == BodyType::cp;
+        case BodyType::kur:
+            return answer == BodyType::kup;
+        case BodyType::ccr:
+            return answer == BodyType::ccp;
+        case BodyType::rr:
+            return answer == BodyType::rp;
+        case BodyType::krr:
+            return answer == BodyType::krp;
+        case BodyType::genm:
+            return answer == BodyType::genp;
+        case BodyType::certConf:
+            return answer == BodyType::pkiconf;
+        case BodyType::pollReq:
+            return answer == BodyType::pollRep ||
+                   (began != BodyType::pollReq && is_answer_to(answer, began, began));
+        default:
+            return false;
+    }
+}
+
+Outcome<void> match_header(const cmp::PKIMessage& answer, const Asked& asked) {
+    const cmp::PKIHeader& header = answer.header;
+    if (header.pvno != 2 && header.pvno != 3)
+        return fault("answer-pvno", std::to_string(header.pvno));
+    if (!header.transaction_id || !equal_secret(*header.transaction_id, asked.transaction_id)) {
+        return fault("answer-transaction-id", "transactionID differs from the request's");
+    }
+    if (!header.recip_nonce) return fault("answer-recip-nonce", "recipNonce is missing");
+    // After a delay both nonces are right.
+    const bool of_delayed = asked.type == BodyType::pollReq &&
+                            equal_secret(*header.recip_nonce, asked.record.first_nonce);
+    if (!of_delayed && !equal_secret(*header.recip_nonce, asked.sender_nonce)) {
+        return fault("answer-recip-nonce", "recipNonce is not the request's senderNonce");
+    }
+    if (!header.sender_nonce) return fault("answer-sender-nonce", "senderNonce is missing");
+    if (header.implicit_confirm() && !asked.record.implicit_confirm_requested) {
+        return fault("answer-implicit-confirm", "implicitConfirm was not asked for (S-13)");
+    }
+    return boost::system::in_place_value;
+}
+
+bool is_listed(const UpstreamSettings& upstream, ByteView certificate) {
+    return std::any_of(upstream.ca_pubs.begin(), upstream.ca_pubs.end(),
+                       [certificate](const auto& one) { return equal(one->der(), certificate); });
+}
+
+Outcome<void> match_ca_pubs(const cmp::CertRepMessage& rep, BodyType type, const Asked& asked) {
+    if (rep.ca_pubs.empty()) return boost::system::in_place_value;
+    if (type != BodyType::ip) return fault("answer-ca-pubs", "caPubs outside ip (R-167)");
+    for (const ByteView certificate : rep.ca_pubs) {
+        if (!is_listed(asked.upstream, certificate))
+            return fault("answer-ca-pubs",
+                         "caPubs holds a certificate not listed in ca_pubs (S-13)");
+    }
+    return boost::system::in_place_value;
+}
+
+/// Status, certifiedKeyPair and failInfo must tell one story (S-13).
+Outcome<void> match_status(const cmp::CertResponse& response) {
+    const PKIStatus status = response.status.status;
+    const bool positive = status == PKIStatus::accepted || status == PKIStatus::grantedWithMods;
+    if (positive != response.has_certified_key_pair) {
+        return fault("answer-status", positive ? "positive status without certificate"
+                                               : "certificate without positive status");
+    }
+    if (!positive && status != PKIStatus::rejection && status != PKIStatus::waiting) {
+        return fault("answer-status", "status " + std::string(cmp::to_string(status)) +
+                                          " in a certificate response");
+    }
+    if (response.status.fail_info && status != PKIStatus::rejection)
+        return fault("answer-status", "failInfo without rejection");
+    return boost::system::in_place_value;
+}
+
+Outcome<void> match_certificate(const cmp::CertResponse& response, const Asked& asked,
+                                const Settings& settings) {
+    if (response.certificate.empty())
+        return boost::system::in_place_value;  // encryptedCert: certConf proves it
+    const auto issued = asn1::parse_certificate(response.certificate);
+    if (!issued) return fault("answer-certificate", issued.error());
+    if (asked.record.request == nullptr)
+        return fault("answer-certificate", "no request kept to compare with");
+    const policy::Decision decision =
+        policy::check_issued(asked.profile, *issued, *asked.record.request, settings.limits,
+                             response.status.status == PKIStatus::grantedWithMods);
+    if (const auto* refuse = std::get_if<policy::Refuse>(&decision))
+        return fault(refuse->rule, refuse->detail);
+    return boost::system::in_place_value;
+}
+
+Outcome<State> match_cert_response(const cmp::PKIMessage& answer, const Asked& asked,
+                                   const Settings& settings) {
+    const auto rep =
+        cmp::parse_cert_rep(answer.content, offset_in(answer, answer.content), settings.limits);
+    if (!rep) return fault("answer-body", rep.error());
+    // An opaque answer is the CA's and the device's business; only its state is ours (S-10).
+    const bool judged = asked.record.verified;
+    if (judged) {
+        if (const auto pubs = match_ca_pubs(*rep, answer.type, asked); !pubs) return pubs.error();
+    }
+    if (rep->responses.size() != 1) return fault("answer-body", "not exactly one CertResponse");
+    const cmp::CertResponse& response = rep->responses.front();
+    const std::int64_t id = response.cert_req_id;
+    // RFC 9810 wants -1 after p10cr, deployed CAs send 0 (spec 01 section 6).
+    const bool right_id = id == asked.record.cert_req_id ||
+                          (asked.record.request_type == BodyType::p10cr && (id == 0 || id == -1));
+    if (!right_id) return fault("answer-cert-req-id", std::to_string(id));
+    if (const auto status = match_status(response); !status) return status.error();
+    if (judged) {
+        const auto certificate = match_certificate(response, asked, settings);
+        if (!certificate) return certificate.error();
+    }
+
+    switch (response.status.status) {
+        case PKIStatus::waiting:
+            return State::expects_poll;
+        case PKIStatus::rejection:
+            return State::finished;
+        default:
+            break;
+    }
+    return answer.header.implicit_confirm() ? State::finished : State::expects_certconf;
+}
+
+/// What a genp delivers as CA certificates or new root ends up in trust stores of devices (S-13): a
+/// root must be listed, another CA certificate listed or under the upstream's trust.
+Outcome<void> match_gen_rep(const cmp::PKIMessage& answer, const Asked& asked,
+                            const Settings& settings, crypto::ChainVerifier& chains) {
+    const auto infos =
+        cmp::parse_gen_msg(answer.content, offset_in(answer, answer.content), settings.limits);
+    if (!infos) return fault("answer-body", infos.error());
+    for (const cmp::InfoTypeAndValue& info : *infos) {
+        const bool ca_certs = cmp::oid::kCaCerts == info.type;
+        if ((!ca_certs && !(cmp::oid::kRootCaKeyUpdate == info.type)) || info.value.empty())
+            continue;
+        asn1::DerReader outer{info.value};
+        const auto content = outer.read(asn1::Tag::sequence, "infoValue");
+        if (!content) return fault("answer-body", content.error());
+        asn1::DerReader certificates{*content};
+        while (!certificates.at_end()) {
+            const auto certificate = certificates.read_any("certificate");
+            if (!certificate) return fault("answer-body", certificate.error());
+            if (is_listed(asked.upstream, certificate->whole)) continue;
+            // newWithOld and oldWithNew only link what newWithNew, listed, has made trustworthy.
+            if (!ca_certs && certificate->tag != asn1::Tag::sequence) continue;
+            const auto chain =
+                chains.verify(*asked.upstream.responder.trust, certificate->whole, {});
+            if (!ca_certs || !chain || !chain->leaf->is_ca()) {
+                return fault("answer-ca-certs",
+                             "a CA certificate that is neither listed in ca_pubs nor under the "
+                             "upstream's trust");
+            }
+        }
+    }
+    return boost::system::in_place_value;
+}
+
+/// The state after this answer, its body checked as far as it matters.
+Outcome<State> match_body(const cmp::PKIMessage& answer, const Asked& asked,
+                          const Settings& settings, crypto::ChainVerifier& chains) {
+    const std::size_t offset = offset_in(answer, answer.content);
+    if (answer.type == BodyType::error) {
+        const auto error = cmp::parse_error(answer.content, offset, settings.limits);
+        if (!error) return fault("answer-body", error.error());
+        return error->status.status == PKIStatus::waiting ? State::expects_poll : State::finished;
+    }
+    if (!is_answer_to(answer.type, asked.type, asked.record.request_type)) {
+        return fault("answer-body-type", std::string(cmp::to_string(answer.type)) + " to " +
+                                             std::string(cmp::to_string(asked.type)));
+    }
+    if (cmp::is_cert_response(answer.type)) return match_cert_response(answer, asked, settings);
+    if (answer.type == BodyType::pollRep) {
+        const auto poll = cmp::parse_poll_rep(answer.content, offset, settings.limits);
+        if (!poll) return fault("answer-body", poll.error());
+        for (const cmp::PollRep& one : *poll) {
+            if (one.check_after < 0 || one.check_after > asked.upstream.max_check_after.count()) {
+                return fault("answer-check-after", std::to_string(one.check_after) + " s");
+            }
+        }
+        return State::expects_poll;
+    }
+    if (answer.type == BodyType::genp && asked.record.verified) {
+        if (const auto pubs = match_gen_rep(answer, asked, settings, chains); !pubs)
+            return pubs.error();
+    }
+    if (const auto checked = cmp::check_body(answer, settings.limits); !checked)
+        return fault("answer-body", checked.error());
+    return State::finished;
+}
+
+}  // namespace
+
+Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked, const Settings& settings,
+                                        crypto::ChainVerifier& chains) {
+    auto parsed = cmp::ParsedMessage::parse(cmp::MessageBuffer{std::move(octets)}, settings.limits);
+    if (!parsed) return fault("answer-parse", parsed.error());
+    const cmp::PKIMessage& answer = parsed->message();
+
+    if (const auto header = match_header(answer, asked); !header) return header.error();
+    crypto::CertificatePtr responder;
+    if (asked.record.verified) {
+        auto verified =
+            verify_responder(answer, asked.upstream.responder, asked.record.responder, chains);
+        if (!verified) return verified.error();
+        responder = std::move(*verified);
+    }
+    auto next = match_body(answer, asked, settings, chains);
+    if (!next) {
+        UpstreamFault refused = std::get<UpstreamFault>(next.error());
+        // From here on the answer was the CA's own: what it says it issued, it may have issued.
+        refused.possibly_issued = cmp::is_cert_response(answer.type);
+        return refused;
+    }
+    return MatchedResponse{std::move(*parsed), *next, std::move(responder)};
+}
+
+}  // namespace ra::gateway

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "ra/gateway/gateway.h"
+#include "ra/gateway/outcome.h"
+
+namespace ra::gateway {
+
+/// What an answer is compared with; views borrowed for the call.
+struct Asked {
+    cmp::BodyType type{};  // of the message just sent
+    const Record& record;  // the transaction, as claimed
+    ByteView transaction_id;
+    ByteView sender_nonce;  // of the message just sent
+    const policy::Profile& profile;
+    const UpstreamSettings& upstream;
+};
+
+/// An answer that belongs to the request and may be believed (S-12, S-13); opaque: that belongs to
+/// it.
+struct MatchedResponse {
+    cmp::ParsedMessage parsed;
+    State next{};                      // of the transaction
+    crypto::CertificatePtr responder;  // null: opaque
+};
+
+/// Parses the answer as strictly as a request and checks that it is one: transactionID, recipNonce,
+/// body type, protection by an authorised responder, certReqId, status consistent, the certificate
+/// for the key and within what was asked, caPubs only those listed, implicitConfirm only if asked.
+/// A fault names the field; `possibly_issued` where a positive answer is refused.
+[[nodiscard]] Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked,
+                                                      const Settings& settings,
+                                                      crypto::ChainVerifier& chains);
+
+}  // namespace ra::gateway

@@ -1,0 +1,153 @@
+#include "ra/gateway/progress.h"
+
+#include "ra/cmp/build.h"
+
+namespace ra::gateway {
+
+using cmp::BodyType;
+using cmp::PKIFailureInfo;
+using cmp::PKIStatus;
+
+void Progress::took(const cmp::PKIMessage& message) {
+    const cmp::PKIHeader& header = message.header;
+    ended.request = message.type;
+    if (header.transaction_id) transaction_id = to_bytes(*header.transaction_id);
+    if (header.sender_nonce) sender_nonce = to_bytes(*header.sender_nonce);
+    sender = to_bytes(header.sender);
+    pvno = header.pvno;
+    if (message.type == BodyType::p10cr) cert_req_id = -1;
+}
+
+void Progress::took(const cmp::Salvage& salvage) {
+    transaction_id = to_bytes(salvage.transaction_id);
+    sender_nonce = to_bytes(salvage.sender_nonce);
+    pvno = salvage.pvno;
+}
+
+void describe(const Failure& failure, Ended& ended) {
+    struct Describe {
+        Ended& ended;
+        void operator()(const Error& error) const {
+            ended.rule = "parse";
+            ended.fail_info = PKIFailureInfo::badDataFormat;
+            ended.detail = std::string(to_string(error.code)) + " in " + std::string(error.field) +
+                           " at octet " + std::to_string(error.offset);
+            ended.decision = "refused";
+        }
+        void operator()(const policy::Refuse& refuse) const {
+            ended.rule = refuse.rule;
+            ended.fail_info = refuse.fail_info;
+            ended.detail = refuse.detail;
+            ended.decision = "refused";
+        }
+        void operator()(const UpstreamFault& fault) const {
+            ended.rule = fault.rule;
+            ended.fail_info = fault.fail_info;
+            ended.detail = fault.detail;
+            ended.possibly_issued = fault.possibly_issued;
+            ended.decision = "failed";
+        }
+        void operator()(const Busy& busy) const {
+            ended.rule = "overload";
+            ended.detail = std::string(busy.bound);
+            ended.decision = "failed";
+        }
+    };
+    std::visit(Describe{ended}, failure);
+}
+
+namespace {
+
+constexpr std::uint8_t kLowestPvno = 2;
+constexpr std::uint8_t kHighestPvno = 3;
+
+/// The answer that carries a fault of the request's body; nullopt: it has none.
+std::optional<BodyType> specific_response(BodyType request) noexcept {
+    switch (request) {
+        case BodyType::ir:
+            return BodyType::ip;
+        case BodyType::cr:
+            return BodyType::cp;
+        case BodyType::p10cr:
+            return BodyType::cp;
+        case BodyType::kur:
+            return BodyType::kup;
+        case BodyType::ccr:
+            return BodyType::ccp;
+        case BodyType::rr:
+            return BodyType::rp;
+        default:
+            return std::nullopt;
+    }
+}
+
+Bytes build_body(const Progress& progress, const Failure& failure, PKIFailureInfo info) {
+    // The reason stays in our log; the trace id leads to it.
+    const std::string text =
+        progress.settings.hop + ": request refused; trace " + progress.ended.trace.text();
+    const Bytes status = cmp::build_status_info(PKIStatus::rejection, info, text);
+    const auto* refuse = std::get_if<policy::Refuse>(&failure);
+    if (refuse != nullptr && refuse->in_body && progress.ended.request) {
+        const auto type = specific_response(*progress.ended.request);
+        if (type == BodyType::rp) return cmp::build_rev_rep_body(status);
+        if (type) return cmp::build_cert_rep_body(*type, progress.cert_req_id, status);
+    }
+    return cmp::build_error_body(status);
+}
+
+}  // namespace
+
+asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure& failure,
+                                         bool may_sign, const Services& services) {
+    if (std::holds_alternative<Busy>(failure)) co_return Overloaded{};
+
+    const PKIFailureInfo info = progress.ended.fail_info.value_or(PKIFailureInfo::systemFailure);
+    const Bytes body = build_body(progress, failure, info);
+    const crypto::Credential* credential =
+        may_sign ? progress.settings.reply_credential.get() : nullptr;
+
+    cmp::HeaderFields fields;
+    fields.pvno = std::min(std::max(progress.pvno, kLowestPvno), kHighestPvno);
+    const Bytes own_name = credential != nullptr ? credential->sender() : Bytes{};
+    const Bytes nonce = services.random.octets(16);
+    fields.sender = own_name;
+    fields.recipient = progress.sender;
+    fields.message_time = services.clock.wall_now();
+    fields.transaction_id = progress.transaction_id;
+    fields.sender_nonce = nonce;
+    fields.recip_nonce = progress.sender_nonce;
+    if (credential != nullptr) {
+        fields.protection_alg = credential->key->algorithm();
+        fields.sender_kid = credential->sender_kid();
+    }
+    const Bytes header = cmp::build_header(fields);
+
+    Bytes der;
+    if (credential != nullptr) {
+        constexpr std::chrono::microseconds kInline{200};
+        Result<Bytes> made = fail(Errc::unavailable, "protection");
+        if (credential->key->sign_cost() < kInline) {
+            made = crypto::protect(*credential, header, body);
+        } else {
+            const bool ran = co_await services.cpu.run([&made, credential, &header, &body] {
+                made = crypto::protect(*credential, header, body);
+            });
+            if (!ran) co_return Overloaded{};
+        }
+        if (made.has_value()) der = std::move(*made);
+    }
+    if (der.empty()) {
+        // better an unprotected error than none. Without the credential the header must not
+        // claim a protection.
+        fields.protection_alg = {};
+        fields.sender_kid = {};
+        der = cmp::build_pki_message(cmp::build_header(fields), body, {}, {});
+    }
+
+    if (std::holds_alternative<Error>(failure) && progress.transaction_id.empty()) {
+        co_return NotCmp{NotCmp::Why::malformed, std::move(der)};
+    }
+    co_return Answer{std::move(der)};
+}
+
+}  // namespace ra::gateway

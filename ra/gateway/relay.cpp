@@ -1,0 +1,359 @@
+#include "ra/gateway/relay.h"
+
+#include <algorithm>
+
+#include "ra/base/secret.h"
+#include "ra/crypto/protection.h"
+#include "ra/gateway/wait.h"
+
+namespace ra::gateway {
+namespace {
+
+using cmp::BodyType;
+using cmp::PKIFailureInfo;
+using policy::Refuse;
+
+/// Bodies that continue a transaction; all others begin one.
+bool is_follow_up(BodyType type) noexcept {
+    return type == BodyType::certConf || type == BodyType::pollReq;
+}
+
+/// The certificate a message says protects it: the first of extraCerts. Empty: none.
+ByteView claimed_certificate(const cmp::PKIMessage& message) noexcept {
+    asn1::DerReader certificates{message.extra_certs};
+    const auto first = certificates.read_any("extraCerts");
+    return first ? first->whole : ByteView{};
+}
+
+policy::ProfilePtr find_profile(const Settings& settings, std::string_view name) {
+    for (const policy::ProfilePtr& profile : settings.profiles) {
+        if (profile->name == name) return profile;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
+    cmp::MessageBuffer buffer{std::move(arrival.der)};
+    auto parsed = cmp::ParsedMessage::parse(std::move(buffer), settings_.limits);
+    if (!parsed) {
+        progress_.took(cmp::salvage(buffer.view(), settings_.limits));
+        co_return Failure{parsed.error()};
+    }
+    progress_.took(parsed->message());
+    if (auto header = policy::check_header(parsed->message(), settings_.limits); !header) {
+        co_return Failure{std::move(header).error()};
+    }
+
+    std::optional<Versioned> claim;
+    if (is_follow_up((*parsed)->type)) claim = co_await find_claim(parsed->message());
+    auto authentic = authenticate(std::move(*parsed), arrival, claim);
+    if (!authentic) co_return std::move(authentic).error();
+    progress_.authentic = authentic->origin().verified;
+    progress_.ended.verified = authentic->origin().verified;
+    progress_.ended.principal = authentic->origin().principal;
+    digest_ = crypto::sha256(authentic->message().protected_content());
+    co_return co_await carry_on(std::move(*authentic), arrival);
+}
+
+/// A follow-up names its transaction by transactionID and certificate: both only claims here, which
+/// choose the profile and the certificate to verify with.
+asio::awaitable<std::optional<Versioned>> Relay::find_claim(const cmp::PKIMessage& message) {
+    auto claims = co_await services_.store.find_claims(*message.header.transaction_id);
+    const ByteView certificate = claimed_certificate(message);
+    for (Versioned& claim : claims) {
+        const crypto::CertificatePtr& signer = claim.record.signer;
+        if (certificate.empty() || signer == nullptr || equal(signer->der(), certificate))
+            co_return std::move(claim);
+    }
+    co_return std::nullopt;
+}
+
+Outcome<policy::AuthenticMessage> Relay::authenticate(cmp::ParsedMessage parsed,
+                                                      const Arrival& arrival,
+                                                      const std::optional<Versioned>& claim) {
+    const policy::ProfilePtr pinned =
+        claim ? find_profile(settings_, claim->record.profile) : nullptr;
+    const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised};
+    auto profiled = policy::select(std::move(parsed), at, settings_.profiles, pinned);
+    if (!profiled) return Failure{std::move(profiled).error()};
+    progress_.ended.profile = profiled->profile().name;
+
+    const auto plan = policy::plan_origin(*profiled, services_.clock.wall_now());
+    if (!plan) return Failure{plan.error()};
+    policy::OriginFacts facts;
+    if (plan->kind == policy::OriginPlan::Kind::signature) {
+        const cmp::PKIMessage& message = profiled->message();
+        const bool kept = message.extra_certs.empty() && claim && claim->record.signer != nullptr;
+        facts.chain = kept ? services_.chains.verify(*plan->trust, claim->record.signer->der(), {})
+                           : services_.chains.verify(*plan->trust, message.extra_certs);
+        if (plan->ra_trust != nullptr)
+            facts.ra_chain = services_.chains.verify(*plan->ra_trust, message.extra_certs);
+        const Result<crypto::Chain>& found = facts.chain ? facts.chain : facts.ra_chain;
+        if (found)
+            facts.signature = crypto::verify_signature_protection(message, found->leaf->key());
+    }
+    auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
+    if (!authentic) return Failure{std::move(authentic).error()};
+    return std::move(*authentic);
+}
+
+/// From here on the sender is known. A message seen before gets its answer again; a new one passes
+/// POP and rules and claims its transaction; a lost race looks once more.
+asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message,
+                                                const Arrival& arrival) {
+    const TransactionKey key{message.origin().principal, progress_.transaction_id};
+    const BodyType type = message.message().type;
+    std::optional<Versioned> found = co_await services_.store.find(key);
+    if (found) {
+        auto now = co_await settled(key, std::move(*found));
+        if (!now) co_return std::move(now).error();
+        found = std::move(*now);
+        if (found->record.request_digest == digest_) co_return repeat(found->record);
+        if (!is_follow_up(type)) {
+            co_return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
+                                     "another message of this principal had it"}};
+        }
+    } else if (is_follow_up(type)) {
+        co_return Failure{Refuse{"no-transaction", PKIFailureInfo::badRequest,
+                                 "no open transaction with this transactionID"}};
+    }
+
+    auto proven = policy::prove(std::move(message), settings_.limits);
+    if (!proven) co_return Failure{std::move(proven).error()};
+    if (const auto* requests = std::get_if<std::vector<cmp::CertReqMsg>>(&proven->body());
+        requests != nullptr && !requests->empty()) {
+        progress_.cert_req_id = requests->front().cert_req_id;
+    }
+    policy::Decision decision = policy::decide(*proven, services_.clock.wall_now());
+    if (auto* refuse = std::get_if<Refuse>(&decision)) co_return Failure{std::move(*refuse)};
+
+    if (found) {
+        auto claimed = co_await follow_up(key, std::move(*found), proven->message());
+        if (!claimed) co_return std::move(claimed).error();
+    } else {
+        std::optional<Versioned> raced;
+        auto begun = co_await begin(key, *proven, arrival, raced);
+        if (!begun) co_return std::move(begun).error();
+        if (raced) {
+            auto now = co_await settled(key, std::move(*raced));
+            if (!now) co_return std::move(now).error();
+            if (now->record.request_digest == digest_) co_return repeat(now->record);
+            co_return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
+                                     "lost a race for it"}};
+        }
+    }
+    co_return co_await forward(*proven);
+}
+
+/// Waits, bounded, until the transaction is not in flight any more (S-02).
+asio::awaitable<Outcome<Versioned>> Relay::settled(const TransactionKey& key, Versioned found) {
+    constexpr int kRounds = 4;  // a follow-up may slip in between; more is a flood
+    for (int round = 0; round < kRounds && found.record.state == State::in_flight; ++round) {
+        Store::WatchId watch = 0;
+        const auto arm = [this, &key, &found, &watch](std::function<void()> notify) {
+            watch = services_.store.watch(key, found.version, std::move(notify));
+            return watch != 0;
+        };
+        const auto disarm = [this, &key, &watch] { services_.store.unwatch(key, watch); };
+        const bool changed = co_await wait_for(services_.timers, progress_.deadline, arm, disarm);
+        if (!changed) break;
+        auto again = co_await services_.store.find(key);
+        if (!again)
+            co_return Failure{UpstreamFault{"not-sent", PKIFailureInfo::systemUnavail,
+                                            "the message waited for was not sent", false}};
+        found = std::move(*again);
+    }
+    if (found.record.state == State::in_flight) co_return Failure{Busy{"transaction"}};
+    co_return std::move(found);
+}
+
+Outcome<Reply> Relay::repeat(const Record& record) {
+    if (record.answer == nullptr) {
+        if (record.state == State::outcome_unknown) {
+            return Failure{UpstreamFault{"outcome-unknown", PKIFailureInfo::systemFailure,
+                                         "sent before, answer never came", false}};
+        }
+        return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
+                              "its answer is no longer kept (S-05)"}};
+    }
+    progress_.ended.decision = "repeated";
+    return Reply{Answer{*record.answer}};
+}
+
+asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
+                                            const policy::ProvenRequest& request,
+                                            const Arrival& arrival,
+                                            std::optional<Versioned>& raced) {
+    const cmp::PKIMessage& message = request.message();
+    const policy::Profile& profile = request.profile();
+    Record record;
+    record.state = State::in_flight;
+    record.request_type = message.type;
+    record.request_digest = digest_;
+    record.profile = profile.name;
+    record.upstream = profile.upstream;
+    record.operation = arrival.advised;
+    record.label = arrival.label;
+    record.ee_nonce = progress_.sender_nonce;
+    record.first_nonce = progress_.sender_nonce;
+    record.cert_req_id = progress_.cert_req_id;
+    record.implicit_confirm_requested = message.header.implicit_confirm();
+    record.verified = request.origin().verified;
+    record.signer = request.origin().signer;
+    if (record.verified &&
+        (cmp::is_cert_request(message.type) || message.type == BodyType::p10cr)) {
+        record.request = std::make_shared<const Bytes>(to_bytes(message.whole));
+    }
+    record.expires = services_.clock.boot_now() + settings_.open_time;
+    record.remember_until = services_.clock.boot_now() + settings_.replay_horizon;
+
+    Held held{key, 0, record, std::nullopt, OnFailure::release};
+    BeginResult result = co_await services_.store.begin(key, std::move(record));
+    if (auto* exists = std::get_if<Exists>(&result)) {
+        raced = std::move(exists->found);
+    } else if (const auto* taken = std::get_if<IdInUse>(&result)) {
+        co_return Failure{
+            Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
+                   "principal " + to_hex(taken->holder.digest) + " holds it upstream (S-03)"}};
+    } else if (const auto* full = std::get_if<Full>(&result)) {
+        co_return Failure{
+            Refuse{"store-full", PKIFailureInfo::systemUnavail, std::string(full->bound)}};
+    } else {
+        held.version = std::get<Begun>(result).version;
+        progress_.held = std::move(held);
+    }
+    co_return boost::system::in_place_value;
+}
+
+Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage& message) const {
+    const State wanted =
+        message.type == BodyType::certConf ? State::expects_certconf : State::expects_poll;
+    if (record.state != wanted) {
+        return Failure{Refuse{
+            "wrong-state", PKIFailureInfo::badRequest,
+            std::string(cmp::to_string(message.type)) + " is not what this transaction expects"}};
+    }
+    if (!message.header.recip_nonce ||
+        !equal_secret(*message.header.recip_nonce, record.ca_nonce)) {
+        return Failure{Refuse{"recip-nonce", PKIFailureInfo::badRecipientNonce,
+                              "recipNonce is not the last answer's senderNonce"}};
+    }
+    return boost::system::in_place_value;
+}
+
+asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versioned found,
+                                                const cmp::PKIMessage& message) {
+    auto checked = check_follow_up(found.record, message);
+    const bool ended =
+        found.record.state == State::finished || found.record.state == State::outcome_unknown;
+    if (!checked && ended) co_return std::move(checked).error();
+
+    Record record = found.record;
+    record.state = State::in_flight;
+    record.request_digest = digest_;
+    record.ee_nonce = progress_.sender_nonce;
+    record.expires = services_.clock.boot_now() + settings_.open_time;
+    Held held{key, 0, record, std::move(found.record), OnFailure::revert};
+    const AdvanceResult result =
+        co_await services_.store.advance(key, found.version, std::move(record));
+    if (const auto* advanced = std::get_if<Advanced>(&result)) {
+        held.version = advanced->version;
+    } else {
+        co_return Failure{Busy{"transaction"}};
+    }
+    // verified under its own principal and wrong, it ends the transaction.
+    if (!checked) held.on_failure = OnFailure::finish;
+    progress_.held = std::move(held);
+    if (!checked) co_return std::move(checked).error();
+    co_return boost::system::in_place_value;
+}
+
+asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& request) {
+    const cmp::PKIMessage& message = request.message();
+    const auto upstream = settings_.upstreams.find(progress_.held->record.upstream);
+    progress_.ended.upstream = upstream->second.name;
+
+    auto answered = co_await submit(message);
+    if (!answered) co_return std::move(answered).error();
+
+    // The answer is there: whatever is wrong with it, the request was sent.
+    progress_.held->on_failure = OnFailure::finish;
+    progress_.held->record.url = answered->url;
+    const Asked asked{message.type,           progress_.held->record, progress_.transaction_id,
+                      progress_.sender_nonce, request.profile(),      upstream->second};
+    auto matched = match_response(std::move(answered->der), asked, settings_, services_.chains);
+    if (!matched) co_return std::move(matched).error();
+    progress_.ended.answer = matched->parsed->type;
+    co_return co_await conclude(std::move(*matched), request.profile());
+}
+
+asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message) {
+    Held& held = *progress_.held;
+    const auto upstream = services_.upstreams.find(held.record.upstream);
+    if (upstream == services_.upstreams.end()) {
+        co_return Failure{UpstreamFault{"no-upstream", PKIFailureInfo::systemFailure,
+                                        held.record.upstream, false}};
+    }
+    UpstreamMessage out;
+    out.der = message.whole;
+    if (held.before) out.url = held.record.url;
+    out.type = message.type;
+    out.operation = held.record.operation;
+    out.label = held.record.label;
+    out.deadline = progress_.deadline;
+    out.trace = progress_.ended.trace;
+
+    const BootTime sent_at = services_.clock.boot_now();
+    SubmitResult result = co_await upstream->second->submit(std::move(out));
+    progress_.ended.upstream_wait = services_.clock.boot_now() - sent_at;
+
+    if (auto* answered = std::get_if<Answered>(&result)) co_return std::move(*answered);
+    if (auto* rejected = std::get_if<RejectedByTransport>(&result)) {
+        // A PKIMessage may come with any status (RFC 9811 3.1); it is judged like any other.
+        if (!rejected->der.empty()) co_return Answered{std::move(rejected->der), held.record.url};
+        const bool refused = rejected->status >= 400 && rejected->status < 500;
+        if (!refused && cmp::is_state_changing(message.type)) held.on_failure = OnFailure::unknown;
+        const bool busy = rejected->status == 503;
+        co_return Failure{UpstreamFault{
+            "upstream-status", busy ? PKIFailureInfo::systemUnavail : PKIFailureInfo::systemFailure,
+            "status " + std::to_string(rejected->status), held.on_failure == OnFailure::unknown}};
+    }
+    if (const auto* not_sent = std::get_if<NotSent>(&result)) {
+        co_return Failure{UpstreamFault{"not-sent", PKIFailureInfo::systemUnavail,
+                                        std::string(not_sent->why), false}};
+    }
+    // Unknown: what changes nothing may be sent again, the rest never (S-04).
+    const bool doubtful = cmp::is_state_changing(message.type);
+    if (doubtful) held.on_failure = OnFailure::unknown;
+    co_return Failure{UpstreamFault{
+        "no-answer", doubtful ? PKIFailureInfo::systemFailure : PKIFailureInfo::systemUnavail,
+        std::string(std::get<Unknown>(result).why), doubtful}};
+}
+
+asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched, const policy::Profile&) {
+    Held held = std::move(*progress_.held);
+    Record& record = held.record;
+    record.state = matched.next;
+    record.ca_nonce = to_bytes(*matched.parsed->header.sender_nonce);
+    if (matched.responder != nullptr) record.responder = matched.responder;
+    const BootTime now = services_.clock.boot_now();
+    record.expires =
+        now + (matched.next == State::expects_poll ? settings_.poll_time : settings_.open_time);
+    record.remember_until = now + settings_.replay_horizon;
+    if (matched.next != State::expects_poll) record.request.reset();
+    auto answer = std::make_shared<const Bytes>(std::move(matched.parsed).release());
+    record.answer = answer;
+    progress_.held.reset();
+    const AdvanceResult result =
+        co_await services_.store.advance(held.key, held.version, std::move(record));
+    if (std::holds_alternative<Conflict>(result)) {
+        // Expired under us: the device still gets its answer; nothing will follow.
+        progress_.ended.detail = "transaction expired before its answer came";
+    }
+    progress_.ended.decision = "forwarded";
+    co_return Reply{Answer{*answer}};
+}
+
+}  // namespace ra::gateway

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "ra/gateway/match.h"
+#include "ra/gateway/progress.h"
+
+namespace ra::gateway {
+
+/// Takes one message through the stages (design: The life of a message). Lives in the frame of
+/// Gateway::exchange(), which answers what fails here and settles what it holds.
+class Relay {
+public:
+    Relay(Services& services, const Settings& settings, Progress& progress) noexcept
+        : services_{services}, settings_{settings}, progress_{progress} {}
+
+    /// The reply, with its transaction settled; or why there is none, with progress.held naming
+    /// what remains to be settled.
+    asio::awaitable<Outcome<Reply>> run(Arrival arrival);
+
+private:
+    Outcome<policy::AuthenticMessage> authenticate(cmp::ParsedMessage parsed,
+                                                   const Arrival& arrival,
+                                                   const std::optional<Versioned>& claim);
+    asio::awaitable<std::optional<Versioned>> find_claim(const cmp::PKIMessage& message);
+    asio::awaitable<Outcome<Reply>> carry_on(policy::AuthenticMessage message,
+                                             const Arrival& arrival);
+    asio::awaitable<Outcome<Versioned>> settled(const TransactionKey& key, Versioned found);
+    Outcome<Reply> repeat(const Record& record);
+    asio::awaitable<Outcome<void>> begin(const TransactionKey& key,
+                                         const policy::ProvenRequest& request,
+                                         const Arrival& arrival, std::optional<Versioned>& raced);
+    asio::awaitable<Outcome<void>> follow_up(const TransactionKey& key, Versioned found,
+                                             const cmp::PKIMessage& message);
+    Outcome<void> check_follow_up(const Record& record, const cmp::PKIMessage& message) const;
+    asio::awaitable<Outcome<Reply>> forward(const policy::ProvenRequest& request);
+    asio::awaitable<Outcome<Answered>> submit(const cmp::PKIMessage& message);
+    asio::awaitable<Outcome<Reply>> conclude(MatchedResponse matched,
+                                             const policy::Profile& profile);
+
+    Services& services_;
+    const Settings& settings_;
+    Progress& progress_;
+    crypto::Sha256 digest_{};  // of ProtectedPart
+};
+
+}  // namespace ra::gateway
