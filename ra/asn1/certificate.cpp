@@ -1,52 +1,59 @@
 #include "ra/asn1/certificate.h"
 
-#include <algorithm>
-
-#include "ra/asn1/time.h"
-
 namespace ra::asn1 {
 namespace {
 
-/// Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension, inside [3]
-Result<std::vector<CertificateExtension>> parse_extensions(DerReader reader) {
-    std::vector<CertificateExtension> all;
-    RA_TRY(const ByteView list, reader.read(Tag::sequence, "extensions"));
-    RA_TRY_VOID(reader.expect_end("extensions"));
-    DerReader items = reader.inside(list);
+/// Extensions ::= SEQUENCE SIZE (1..MAX) OF Extension, inside [3] EXPLICIT; each OID once.
+Result<ByteView> check_extensions(DerReader explicit_tag) {
+    RA_TRY(const ByteView list, explicit_tag.read(Tag::sequence, "extensions"));
+    RA_TRY_VOID(explicit_tag.expect_end("extensions"));
+    DerReader items = explicit_tag.inside(list);
+    unsigned count = 0;
     while (!items.at_end()) {
-        RA_TRY(const ByteView content, items.read(Tag::sequence, "extension"));
-        DerReader item = items.inside(content);
-        CertificateExtension one;
-        RA_TRY(one.id, item.read_oid("extnID"));
-        if (item.peek() == Tag::boolean) {
-            RA_TRY(one.critical, item.read_boolean("critical"));
+        const std::size_t at = items.offset();
+        RA_TRY(const Extension one, read_extension(items, Defaults::may_be_encoded));
+        DerReader seen = explicit_tag.inside(list);
+        for (unsigned i = 0; i < count; ++i) {
+            RA_TRY(const Extension other, read_extension(seen, Defaults::may_be_encoded));
+            if (equal(other.id, one.id)) return fail(Errc::duplicate, "extension", at);
         }
-        RA_TRY(one.value, item.read(Tag::octet_string, "extnValue"));
-        RA_TRY_VOID(item.expect_end("extension"));
-        const auto same = [&one](const CertificateExtension& other) { return equal(other.id, one.id); };
-        if (std::any_of(all.begin(), all.end(), same)) return fail(Errc::duplicate, "extension", items.offset());
-        all.push_back(one);
+        ++count;
     }
-    return all;
+    return list;
 }
 
-/// TBSCertificate ::= SEQUENCE { version [0] EXPLICIT DEFAULT v1, serialNumber, signature, issuer, validity, subject,
-///   subjectPublicKeyInfo, issuerUniqueID [1] OPTIONAL, subjectUniqueID [2] OPTIONAL, extensions [3] OPTIONAL }
-Result<void> parse_tbs(DerReader reader, CertificateView& view) {
-    RA_TRY(const auto version, reader.read_optional(context(0), "version"));
-    static_cast<void>(version);
-    RA_TRY(view.serial, reader.read_big_integer("serialNumber"));
-    RA_TRY(const Tlv signature, reader.read_tlv(Tag::sequence, "signature"));
-    static_cast<void>(signature);
-    RA_TRY(const Tlv issuer, reader.read_tlv(Tag::sequence, "issuer"));
-    view.issuer = issuer.whole;
+Result<void> read_validity(DerReader& reader, CertificateView& view) {
     RA_TRY(const ByteView validity, reader.read(Tag::sequence, "validity"));
     DerReader times = reader.inside(validity);
     RA_TRY(const Tlv not_before, times.read_any("notBefore"));
     RA_TRY(view.not_before, parse_time(not_before, "notBefore"));
     RA_TRY(const Tlv not_after, times.read_any("notAfter"));
     RA_TRY(view.not_after, parse_time(not_after, "notAfter"));
-    RA_TRY_VOID(times.expect_end("validity"));
+    return times.expect_end("validity");
+}
+
+/// TBSCertificate ::= SEQUENCE { version [0] EXPLICIT Version DEFAULT v1, serialNumber
+/// CertificateSerialNumber,
+///   signature AlgorithmIdentifier, issuer Name, validity Validity, subject Name,
+///   subjectPublicKeyInfo SubjectPublicKeyInfo, issuerUniqueID [1] IMPLICIT UniqueIdentifier
+///   OPTIONAL, subjectUniqueID [2] IMPLICIT UniqueIdentifier OPTIONAL, extensions [3] EXPLICIT
+///   Extensions OPTIONAL }
+Result<void> read_tbs(DerReader reader, CertificateView& view) {
+    view.version = 1;
+    RA_TRY(const auto version, reader.read_optional(context(0), "version"));
+    if (version) {
+        DerReader inner = reader.inside(*version);
+        RA_TRY(const std::uint64_t number, inner.read_unsigned("version", 2));
+        view.version = static_cast<unsigned>(number) + 1;
+        RA_TRY_VOID(inner.expect_end("version"));
+    }
+    RA_TRY(view.serial, reader.read_big_integer("serialNumber"));
+    const std::size_t at = reader.offset();
+    RA_TRY(const Tlv signature, reader.read_tlv(Tag::sequence, "signature"));
+    if (!equal(signature.whole, view.signature_alg)) return fail(Errc::bad_value, "signature", at);
+    RA_TRY(const Tlv issuer, reader.read_tlv(Tag::sequence, "issuer"));
+    view.issuer = issuer.whole;
+    RA_TRY_VOID(read_validity(reader, view));
     RA_TRY(const Tlv subject, reader.read_tlv(Tag::sequence, "subject"));
     view.subject = subject.whole;
     RA_TRY(const Tlv spki, reader.read_tlv(Tag::sequence, "subjectPublicKeyInfo"));
@@ -57,22 +64,43 @@ Result<void> parse_tbs(DerReader reader, CertificateView& view) {
     }
     RA_TRY(const auto extensions, reader.read_optional(context(3), "extensions"));
     if (extensions) {
-        RA_TRY(view.extensions, parse_extensions(reader.inside(*extensions)));
+        RA_TRY(view.extensions, check_extensions(reader.inside(*extensions)));
     }
     return reader.expect_end("tbsCertificate");
 }
 
 }  // namespace
 
+Result<Extension> read_extension(DerReader& extensions, Defaults defaults) {
+    DerReader ahead = extensions;
+    RA_TRY(const ByteView content, ahead.read(Tag::sequence, "extension"));
+    DerReader item = ahead.inside(content);
+    Extension one;
+    RA_TRY(one.id, item.read_oid("extnID"));
+    if (item.peek() == Tag::boolean) {
+        const std::size_t at = item.offset();
+        RA_TRY(one.critical, item.read_boolean("critical"));
+        if (!one.critical && defaults == Defaults::omitted)
+            return fail(Errc::bad_value, "critical", at);
+    }
+    RA_TRY(one.value, item.read(Tag::octet_string, "extnValue"));
+    RA_TRY_VOID(item.expect_end("extension"));
+    extensions = ahead;
+    return one;
+}
+
 std::optional<ByteView> CertificateView::extension(ByteView id) const noexcept {
-    for (const CertificateExtension& one : extensions) {
-        if (equal(one.id, id)) return one.value;
+    DerReader items{extensions};
+    while (!items.at_end()) {
+        const auto one = read_extension(items, Defaults::may_be_encoded);
+        if (!one) return std::nullopt;
+        if (equal(one->id, id)) return *one;
     }
     return std::nullopt;
 }
 
 Result<CertificateView> parse_certificate(ByteView der) {
-    CertificateView view;
+    CertificateView view{};
     view.whole = der;
     DerReader outer{der};
     RA_TRY(const ByteView content, outer.read(Tag::sequence, "certificate"));
@@ -81,10 +109,10 @@ Result<CertificateView> parse_certificate(ByteView der) {
     RA_TRY(const Tlv tbs, reader.read_tlv(Tag::sequence, "tbsCertificate"));
     view.tbs = tbs.whole;
     RA_TRY(const Tlv algorithm, reader.read_tlv(Tag::sequence, "signatureAlgorithm"));
-    view.signature_algorithm = algorithm.whole;
+    view.signature_alg = algorithm.whole;
     RA_TRY(view.signature, reader.read_bit_string("signatureValue"));
     RA_TRY_VOID(reader.expect_end("certificate"));
-    RA_TRY_VOID(parse_tbs(reader.inside(tbs.content), view));
+    RA_TRY_VOID(read_tbs(outer.inside(content).inside(tbs.content), view));
     return view;
 }
 

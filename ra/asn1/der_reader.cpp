@@ -54,15 +54,14 @@ bool is_utf8(ByteView text) noexcept {
     return true;
 }
 
-/// DER INTEGER: at least one octet, and the first nine bits not all alike.
+}  // namespace
+
 bool is_minimal_integer(ByteView content) noexcept {
     if (content.empty()) return false;
     if (content.size() == 1) return true;
     const bool negative = (content[1] & 0x80U) != 0;
     return !((content[0] == 0x00 && !negative) || (content[0] == 0xff && negative));
 }
-
-}  // namespace
 
 Result<Tlv> DerReader::read_any(std::string_view field) {
     const ByteView in = rest();
@@ -167,6 +166,26 @@ Result<ByteView> DerReader::read_utf8(std::string_view field) {
     if (!is_utf8(content)) return fail(Errc::bad_value, field, offset());
     *this = ahead;
     return content;
+}
+
+Result<std::uint32_t> DerReader::read_named_bits(std::string_view field) {
+    DerReader ahead = *this;
+    RA_TRY(const ByteView content, ahead.read(Tag::bit_string, field));
+    if (content.empty() || content.size() > 5) return fail(Errc::bad_value, field, offset());
+    const unsigned unused = content[0];
+    const ByteView octets = content.subspan(1);
+    // X.690 11.2.2: the last bit that is sent is a one.
+    const bool minimal = octets.empty()
+                             ? unused == 0
+                             : unused < 8 && (octets.back() & ((1U << unused) - 1)) == 0 &&
+                                   (octets.back() & (1U << unused)) != 0;
+    if (!minimal) return fail(Errc::bad_value, field, offset());
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < octets.size() * 8; ++i) {
+        if ((octets[i / 8] & (0x80U >> (i % 8))) != 0) bits |= std::uint32_t{1} << i;
+    }
+    *this = ahead;
+    return bits;
 }
 
 Result<bool> DerReader::read_boolean(std::string_view field) {

@@ -30,7 +30,9 @@ enum class Tag : std::uint8_t {
 /// [n] constructed: EXPLICIT, or IMPLICIT around a SEQUENCE or SET.
 constexpr Tag context(unsigned number) noexcept { return static_cast<Tag>(0xa0U | number); }
 /// [n] primitive: IMPLICIT around a primitive type.
-constexpr Tag context_primitive(unsigned number) noexcept { return static_cast<Tag>(0x80U | number); }
+constexpr Tag context_primitive(unsigned number) noexcept {
+    return static_cast<Tag>(0x80U | number);
+}
 
 /// One element as it stands in the input.
 struct Tlv {
@@ -56,7 +58,8 @@ public:
     }
 
     /// The next TLV, whatever its tag. Errors: missing (at the end), truncated, bad_length, bad_tag
-    /// (a tag number over 30, or a form DER does not have: constructed strings, primitive sequences).
+    /// (a tag number over 30, or a form DER does not have: constructed strings, primitive
+    /// sequences).
     [[nodiscard]] Result<Tlv> read_any(std::string_view field);
     /// The next TLV with this tag. Errors: as read_any; bad_tag for another; missing at the end.
     [[nodiscard]] Result<Tlv> read_tlv(Tag want, std::string_view field);
@@ -79,6 +82,9 @@ public:
     [[nodiscard]] Result<ByteView> read_bit_string(std::string_view field);
     /// Content octets of a UTF8String, checked to be UTF-8.
     [[nodiscard]] Result<ByteView> read_utf8(std::string_view field);
+    /// A BIT STRING with named bits, as a mask (bit n: the named bit n), trailing zero bits left
+    /// out as DER wants. Errors: as read; bad_value (also for more than 32 bits).
+    [[nodiscard]] Result<std::uint32_t> read_named_bits(std::string_view field);
     /// BOOLEAN: 00 or FF (DER).
     [[nodiscard]] Result<bool> read_boolean(std::string_view field);
     /// NULL.
@@ -100,6 +106,9 @@ private:
     std::size_t position_ = 0;
     std::size_t base_ = 0;
 };
+
+/// Are these the content octets of a DER INTEGER: at least one, the first nine bits not all alike?
+[[nodiscard]] bool is_minimal_integer(ByteView content) noexcept;
 
 /// Walks every TLV below `der` (constructed ones only) and refuses what is not DER or nests deeper
 /// than `max_depth`; primitive content is not looked into. Errors: as read_any; too_deep.

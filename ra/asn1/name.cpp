@@ -27,7 +27,8 @@ void append_utf8(std::string& text, unsigned code) {
 bool is_printable_string(std::uint8_t c) noexcept {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     // '*', '&', '_' and '@' are not in the set but in many certificates.
-    return letter || std::string_view{" '()+,-./:=?*&_@"}.find(static_cast<char>(c)) != std::string_view::npos;
+    return letter || std::string_view{" '()+,-./:=?*&_@"}.find(static_cast<char>(c)) !=
+                         std::string_view::npos;
 }
 
 Result<std::string> text_of(Tag tag, ByteView value, ByteView tlv) {
@@ -39,19 +40,23 @@ Result<std::string> text_of(Tag tag, ByteView value, ByteView tlv) {
             return std::string(as_text(checked));
         }
         case Tag::printable_string:
-            if (!std::all_of(value.begin(), value.end(), is_printable_string)) return fail(Errc::bad_value, "PrintableString");
+            if (!std::all_of(value.begin(), value.end(), is_printable_string))
+                return fail(Errc::bad_value, "PrintableString");
             return std::string(as_text(value));
         case Tag::ia5_string:
-            if (std::any_of(value.begin(), value.end(), [](std::uint8_t c) { return c > 0x7f; })) return fail(Errc::bad_value, "IA5String");
+            if (std::any_of(value.begin(), value.end(), [](std::uint8_t c) { return c > 0x7f; }))
+                return fail(Errc::bad_value, "IA5String");
             return std::string(as_text(value));
         case kT61String:
             for (const std::uint8_t c : value) append_utf8(text, c);
             return text;
         case kBmpString:
             if (value.size() % 2 != 0) return fail(Errc::bad_value, "BMPString");
-            for (std::size_t i = 0; i < value.size(); i += 2) append_utf8(text, (unsigned{value[i]} << 8U) | value[i + 1]);
+            for (std::size_t i = 0; i < value.size(); i += 2)
+                append_utf8(text, (unsigned{value[i]} << 8U) | value[i + 1]);
             return text;
-        default: return text;
+        default:
+            return text;
     }
 }
 
@@ -81,7 +86,8 @@ Result<std::vector<Rdn>> parse_name(ByteView name) {
     while (!reader.at_end()) {
         RA_TRY(const ByteView set, reader.read(Tag::set, "relativeDistinguishedName"));
         DerReader attributes = reader.inside(set);
-        if (attributes.at_end()) return fail(Errc::missing, "relativeDistinguishedName", attributes.offset());
+        if (attributes.at_end())
+            return fail(Errc::missing, "relativeDistinguishedName", attributes.offset());
         Rdn rdn;
         while (!attributes.at_end()) {
             RA_TRY(const ByteView pair, attributes.read(Tag::sequence, "attributeTypeAndValue"));
@@ -127,12 +133,21 @@ std::string general_name_text(ByteView general_name) {
     if (!tlv) return "?";
     std::string out;
     switch (static_cast<unsigned>(tlv->tag)) {
-        case 0x81: out = "email:"; break;
-        case 0x82: out = "dns:"; break;
-        case 0x86: out = "uri:"; break;
-        case 0xa4: return name_text(tlv->content);
-        case 0x87: return "ip:" + to_hex(tlv->content);
-        default: return "other:" + to_hex(tlv->content);
+        case 0x81:
+            out = "email:";
+            break;
+        case 0x82:
+            out = "dns:";
+            break;
+        case 0x86:
+            out = "uri:";
+            break;
+        case 0xa4:
+            return name_text(tlv->content);
+        case 0x87:
+            return "ip:" + to_hex(tlv->content);
+        default:
+            return "other:" + to_hex(tlv->content);
     }
     escape_into(out, as_text(tlv->content), "\\\"");
     return out;

@@ -9,16 +9,17 @@ namespace ra::asn1 {
 
 /// One AttributeTypeAndValue of a Name.
 struct NameAttribute {
-    ByteView type;      // OID content
-    Tag tag{};          // string type of the value
-    ByteView value;     // content octets
-    std::string text;   // as UTF-8; empty if the string type is not one of text
+    ByteView type;     // OID content
+    Tag tag{};         // string type of the value
+    ByteView value;    // content octets
+    std::string text;  // as UTF-8; empty if the string type is not one of text
 };
 /// RelativeDistinguishedName: usually one attribute.
 using Rdn = std::vector<NameAttribute>;
 
-/// RDNSequence of a Name TLV, in the order of the encoding. Understands UTF8String, PrintableString, IA5String,
-/// T61String (as Latin-1) and BMPString. Errors: those of the DER; bad_value (characters the type does not have).
+/// RDNSequence of a Name TLV, in the order of the encoding. Understands UTF8String,
+/// PrintableString, IA5String, T61String (as Latin-1) and BMPString. Errors: those of the DER;
+/// bad_value (characters the type does not have).
 [[nodiscard]] Result<std::vector<Rdn>> parse_name(ByteView name);
 
 /// RFC 4514-like, in the order of the encoding ("CN=dev,O=Example"), special and control characters

@@ -30,14 +30,18 @@ struct HeaderFields {
 [[nodiscard]] Bytes general_name(ByteView name);
 
 /// PKIStatusInfo; `text` empty: no statusString.
-[[nodiscard]] Bytes build_status_info(PKIStatus status, std::optional<PKIFailureInfo> info, std::string_view text);
+[[nodiscard]] Bytes build_status_info(PKIStatus status, std::optional<PKIFailureInfo> info,
+                                      std::string_view text);
 
 /// The body TLVs (tag A0|n included).
 [[nodiscard]] Bytes build_error_body(ByteView status_info);
 /// ip, cp, kup with one CertResponse without certificate.
-[[nodiscard]] Bytes build_cert_rep_body(BodyType type, std::int64_t cert_req_id, ByteView status_info);
+[[nodiscard]] Bytes build_cert_rep_body(BodyType type, std::int64_t cert_req_id,
+                                        ByteView status_info);
 /// ... with a certificate. `ca_pubs`: Certificate TLVs one after another; empty: absent.
-[[nodiscard]] Bytes build_cert_rep_body(BodyType type, std::int64_t cert_req_id, ByteView status_info, ByteView certificate, ByteView ca_pubs);
+[[nodiscard]] Bytes build_cert_rep_body(BodyType type, std::int64_t cert_req_id,
+                                        ByteView status_info, ByteView certificate,
+                                        ByteView ca_pubs);
 [[nodiscard]] Bytes build_rev_rep_body(ByteView status_info);
 [[nodiscard]] Bytes build_pkiconf_body();
 [[nodiscard]] Bytes build_poll_rep_body(std::int64_t cert_req_id, std::int64_t check_after);
@@ -47,14 +51,18 @@ struct HeaderFields {
 [[nodiscard]] Bytes build_protected_part(ByteView header, ByteView body);
 /// PKIMessage of its parts. `protection`: octets of the BIT STRING, empty: absent. `extra_certs`:
 /// Certificate TLVs one after another, empty: absent.
-[[nodiscard]] Bytes build_pki_message(ByteView header, ByteView body, ByteView protection, ByteView extra_certs);
+[[nodiscard]] Bytes build_pki_message(ByteView header, ByteView body, ByteView protection,
+                                      ByteView extra_certs);
 
-/// For tests, benches and the gateway as an EE: CertReqMessages, certConf, rr, genm, pollReq bodies.
-/// `popo`: ProofOfPossession TLV.
-[[nodiscard]] Bytes build_cert_request(std::int64_t cert_req_id, ByteView cert_template, ByteView controls = {});
+/// For tests, benches and the gateway as an EE: CertReqMessages, certConf, rr, genm, pollReq
+/// bodies. `popo`: ProofOfPossession TLV.
+[[nodiscard]] Bytes build_cert_request(std::int64_t cert_req_id, ByteView cert_template,
+                                       ByteView controls = {});
 [[nodiscard]] Bytes build_cert_req_body(BodyType type, ByteView cert_request, ByteView popo);
-[[nodiscard]] Bytes build_cert_template(ByteView subject_name, ByteView spki, ByteView extensions = {});
-[[nodiscard]] Bytes build_cert_conf_body(ByteView cert_hash, std::int64_t cert_req_id, ByteView status_info = {});
+[[nodiscard]] Bytes build_cert_template(ByteView subject_name, ByteView spki,
+                                        ByteView extensions = {});
+[[nodiscard]] Bytes build_cert_conf_body(ByteView cert_hash, std::int64_t cert_req_id,
+                                         ByteView status_info = {});
 [[nodiscard]] Bytes build_rev_req_body(ByteView issuer_name, ByteView serial, int reason);
 [[nodiscard]] Bytes build_genm_body(ByteView info_type, ByteView info_value = {});
 [[nodiscard]] Bytes build_poll_req_body(std::int64_t cert_req_id);

@@ -47,10 +47,10 @@ struct InfoTypeAndValue {
 /// PKIHeader (RFC 9810 5.1.1), fields as views. Which are REQUIRED is the lightweight profile's
 /// business (check_header); the parser only wants the ASN.1.
 struct PKIHeader {
-    ByteView whole;       // the TLV
+    ByteView whole;         // the TLV
     std::uint8_t pvno = 0;  // 0..255; 2 and 3 are supported
-    ByteView sender;      // GeneralName TLV
-    ByteView recipient;   // GeneralName TLV
+    ByteView sender;        // GeneralName TLV
+    ByteView recipient;     // GeneralName TLV
     std::optional<WallTime> message_time;
     std::optional<AlgorithmIdentifier> protection_alg;
     std::optional<ByteView> sender_kid;
@@ -79,10 +79,10 @@ struct PKIMessage {
     ByteView whole;
     PKIHeader header;
     BodyType type{};
-    ByteView body;     // the TLV A0|n
-    ByteView content;  // what stands in it: one TLV
+    ByteView body;                       // the TLV A0|n
+    ByteView content;                    // what stands in it: one TLV
     std::optional<ByteView> protection;  // octets of the BIT STRING
-    ByteView extra_certs;  // CertificateList content: Certificate TLVs; empty: absent
+    ByteView extra_certs;                // CertificateList content: Certificate TLVs; empty: absent
     unsigned extra_certs_count = 0;
 
     /// header TLV and body TLV, adjacent in the message: content of ProtectedPart (5.1.3).

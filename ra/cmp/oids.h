@@ -2,7 +2,8 @@
 
 #include "ra/asn1/oids.h"
 
-/// OIDs of CMP, CRMF and what stands in their headers (spec of each: RFC 9810 App. F, RFC 4211, RFC 9481).
+/// OIDs of CMP, CRMF and what stands in their headers (spec of each: RFC 9810 App. F, RFC 4211, RFC
+/// 9481).
 namespace ra::cmp::oid {
 
 using asn1::Oid;

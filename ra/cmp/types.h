@@ -7,8 +7,33 @@ namespace ra::cmp {
 
 /// The 27 choices of PKIBody (RFC 9810 5.1.2); the value is the tag number.
 enum class BodyType : std::uint8_t {
-    ir = 0, ip, cr, cp, p10cr, popdecc, popdecr, kur, kup, krr, krp, rr, rp, ccr, ccp,
-    ckuann, cann, rann, crlann, pkiconf, nested, genm, genp, error, certConf, pollReq, pollRep,
+    ir = 0,
+    ip,
+    cr,
+    cp,
+    p10cr,
+    popdecc,
+    popdecr,
+    kur,
+    kup,
+    krr,
+    krp,
+    rr,
+    rp,
+    ccr,
+    ccp,
+    ckuann,
+    cann,
+    rann,
+    crlann,
+    pkiconf,
+    nested,
+    genm,
+    genp,
+    error,
+    certConf,
+    pollReq,
+    pollRep,
 };
 inline constexpr unsigned kBodyTypes = 27;
 
@@ -34,18 +59,45 @@ constexpr bool is_announcement(BodyType t) noexcept {
 
 /// RFC 9810 5.2.3.
 enum class PKIStatus : std::uint8_t {
-    accepted = 0, grantedWithMods, rejection, waiting, revocationWarning, revocationNotification,
+    accepted = 0,
+    grantedWithMods,
+    rejection,
+    waiting,
+    revocationWarning,
+    revocationNotification,
     keyUpdateWarning,
 };
 std::string_view to_string(PKIStatus status) noexcept;
 
 /// Bit numbers of PKIFailureInfo (RFC 9810 5.2.3).
 enum class PKIFailureInfo : std::uint8_t {
-    badAlg = 0, badMessageCheck, badRequest, badTime, badCertId, badDataFormat, wrongAuthority,
-    incorrectData, missingTimeStamp, badPOP, certRevoked, certConfirmed, wrongIntegrity,
-    badRecipientNonce, timeNotAvailable, unacceptedPolicy, unacceptedExtension,
-    addInfoNotAvailable, badSenderNonce, badCertTemplate, signerNotTrusted, transactionIdInUse,
-    unsupportedVersion, notAuthorized, systemUnavail, systemFailure, duplicateCertReq,
+    badAlg = 0,
+    badMessageCheck,
+    badRequest,
+    badTime,
+    badCertId,
+    badDataFormat,
+    wrongAuthority,
+    incorrectData,
+    missingTimeStamp,
+    badPOP,
+    certRevoked,
+    certConfirmed,
+    wrongIntegrity,
+    badRecipientNonce,
+    timeNotAvailable,
+    unacceptedPolicy,
+    unacceptedExtension,
+    addInfoNotAvailable,
+    badSenderNonce,
+    badCertTemplate,
+    signerNotTrusted,
+    transactionIdInUse,
+    unsupportedVersion,
+    notAuthorized,
+    systemUnavail,
+    systemFailure,
+    duplicateCertReq,
 };
 std::string_view to_string(PKIFailureInfo info) noexcept;
 
