@@ -14,10 +14,10 @@ using ra::cmp::PKIFailureInfo;
 
 /// Why a message is not let through.
 struct Refuse {
-    std::string_view rule;     // name in the configuration and documents, metric label; static storage
+    std::string_view rule;  // name in the configuration and documents, metric label; static storage
     PKIFailureInfo fail_info;  // what the EE is told (RFC 9810 5.2.3)
     std::string detail;        // log and audit only
-    bool in_body = false;      // fault of the request's body: answered by the specific response
+    bool in_body = false;  // fault of the request's body: answered by the specific response
 };
 [[noreturn]] void throw_exception_from_error(const Refuse&, const boost::source_location&);
 

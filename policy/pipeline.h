@@ -10,19 +10,24 @@ namespace policy {
 /// and what the parser cannot know: pvno, transactionID and senderNonce there
 /// and of allowed size, recipNonce absent in first messages and present in others, body
 /// types a downstream peer may send.
-[[nodiscard]] Judged<void> check_header(const ra::cmp::PKIMessage& message, const ra::cmp::Limits& limits);
+[[nodiscard]] Judged<void> check_header(const ra::cmp::PKIMessage& message,
+                                        const ra::cmp::Limits& limits);
 
 /// First profile that matches by listener, label, certProfile, operation and (claimed) sender.
 /// `pinned`: for follow-ups, the profile of the transaction they name; it must still match listener
 /// and label. No match: Refuse "no-profile" notAuthorized.
-[[nodiscard]] Judged<ProfiledMessage> select(ra::cmp::ParsedMessage parsed, const ArrivalFacts& facts,
-                                             const std::vector<ProfilePtr>& profiles, const ProfilePtr& pinned);
+[[nodiscard]] Judged<ProfiledMessage> select(ra::cmp::ParsedMessage parsed,
+                                             const ArrivalFacts& facts,
+                                             const std::vector<ProfilePtr>& profiles,
+                                             const ProfilePtr& pinned);
 
 /// What must be known to judge the origin; nothing has been computed yet.
 struct OriginPlan {
     enum class Kind : std::uint8_t { opaque, signature };
     Kind kind{};
     const ra::crypto::TrustStore* trust = nullptr;  // of the profile; the profile keeps it alive
+    const ra::crypto::TrustStore* ra_trust =
+        nullptr;  // likewise, for RA authority (S-11); null: none
 };
 /// Refuses kinds of protection the profile does not take (R-007, R-010: wrongIntegrity …) and
 /// messageTime outside the window before any work.
@@ -31,17 +36,23 @@ struct OriginPlan {
 /// The world's answer to a plan. `signer`: from extraCerts, or what the transaction keeps.
 struct OriginFacts {
     ra::Result<ra::crypto::Chain> chain = ra::fail(ra::Errc::missing, "extraCerts");
+    /// Of the same certificate under plan.ra_trust; not looked at if that is null.
+    ra::Result<ra::crypto::Chain> ra_chain = ra::fail(ra::Errc::missing, "extraCerts");
+    /// By the key of the leaf of whichever chain was found.
     ra::Result<void> signature = ra::fail(ra::Errc::missing, "protection");
 };
 /// R-011..R-017: chain, signature, senderKID, keyUsage, sender = subject. Opaque: principal only.
-[[nodiscard]] Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPlan& plan, const OriginFacts& facts,
+[[nodiscard]] Judged<AuthenticMessage> conclude_origin(ProfiledMessage message,
+                                                       const OriginPlan& plan,
+                                                       const OriginFacts& facts,
                                                        ra::ListenerId listener);
 
 /// Parses the body and verifies POP (POPOSigningKey, PKCS#10), raVerified only by RA authority
 /// (S-11), R-051. Opaque profiles: the body is left alone.
 [[nodiscard]] Judged<ProvenRequest> prove(AuthenticMessage message, const ra::cmp::Limits& limits);
 
-/// The profile's rules over a proven request: default deny (S-14, S-15, R-052, R-143, R-145, R-162).
+/// The profile's rules over a proven request: default deny (S-14, S-15, R-052, R-143, R-145,
+///
 [[nodiscard]] Decision decide(const ProvenRequest& request, ra::WallTime now);
 
 /// Each rule's verdict, for `cmpgate check --explain`: the same functions as decide().
@@ -55,7 +66,8 @@ struct RuleVerdict {
 
 /// Is an issued certificate within what was asked and what the profile permits (S-13)? `requested`:
 /// the request's octets as kept. Returns a Refuse whose detail names the difference.
-[[nodiscard]] Decision check_issued(const Profile& profile, const ra::asn1::CertificateView& issued, ra::ByteView request_der,
-                                    const ra::cmp::Limits& limits, bool granted_with_mods);
+[[nodiscard]] Decision check_issued(const Profile& profile, const ra::asn1::CertificateView& issued,
+                                    ra::ByteView request_der, const ra::cmp::Limits& limits,
+                                    bool granted_with_mods);
 
 }  // namespace policy

@@ -52,12 +52,15 @@ struct Origin {
     bool verified = false;              // false: origin = "opaque" (S-10)
     ra::crypto::CertificatePtr signer;  // null: opaque
     ra::crypto::CertificatePtr issuer;  // of the signer on the verified path; null: opaque
+    bool ra_authority = false;          // under the profile's `[profile.ra]` trust (S-11)
 };
 
 /// A message whose protection verified against what its profile trusts (or is opaque).
 class AuthenticMessage {
 public:
-    [[nodiscard]] const ra::cmp::PKIMessage& message() const noexcept { return profiled_.message(); }
+    [[nodiscard]] const ra::cmp::PKIMessage& message() const noexcept {
+        return profiled_.message();
+    }
     [[nodiscard]] const Profile& profile() const noexcept { return profiled_.profile(); }
     [[nodiscard]] const ProfiledMessage& profiled() const noexcept { return profiled_; }
     [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
@@ -71,14 +74,17 @@ private:
 };
 
 /// The body, parsed. monostate: bodies that are only relayed (opaque, krr, popdecr, …).
-using Body = std::variant<std::monostate, std::vector<ra::cmp::CertReqMsg>, ra::cmp::CertificationRequest,
-                          std::vector<ra::cmp::RevDetails>, std::vector<ra::cmp::InfoTypeAndValue>,
-                          std::vector<ra::cmp::CertStatus>, std::vector<std::int64_t>>;
+using Body =
+    std::variant<std::monostate, std::vector<ra::cmp::CertReqMsg>, ra::cmp::CertificationRequest,
+                 std::vector<ra::cmp::RevDetails>, std::vector<ra::cmp::InfoTypeAndValue>,
+                 std::vector<ra::cmp::CertStatus>, std::vector<std::int64_t>>;
 
 /// A request whose POP verified, or whose absence is explained (central key generation, opaque).
 class ProvenRequest {
 public:
-    [[nodiscard]] const ra::cmp::PKIMessage& message() const noexcept { return authentic_.message(); }
+    [[nodiscard]] const ra::cmp::PKIMessage& message() const noexcept {
+        return authentic_.message();
+    }
     [[nodiscard]] const Profile& profile() const noexcept { return authentic_.profile(); }
     [[nodiscard]] const AuthenticMessage& authentic() const noexcept { return authentic_; }
     [[nodiscard]] const Origin& origin() const noexcept { return authentic_.origin(); }

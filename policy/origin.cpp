@@ -1,0 +1,182 @@
+#include <array>
+
+#include "policy/access.h"
+#include "policy/distinguished_name.h"
+#include "policy/pipeline.h"
+#include "policy/text.h"
+#include "ra/cmp/oids.h"
+#include "ra/crypto/protection.h"
+
+namespace policy {
+namespace {
+
+using ra::Errc;
+using ra::cmp::PKIHeader;
+using ra::crypto::ProtectionKind;
+
+bool begins_transaction(BodyType type) noexcept {
+    return type != BodyType::certConf && type != BodyType::pollReq && type != BodyType::popdecr;
+}
+
+Judged<void> check_time(const PKIHeader& header, const OriginSettings& origin, BodyType type,
+                        ra::WallTime now) {
+    if (!header.message_time) {
+        // A follow-up is tied to its transaction by the nonces; only a first message can be
+        // replayed (S-05).
+        if (begins_transaction(type) && origin.undated == OriginSettings::Undated::refuse) {
+            return refuse("message-time", PKIFailureInfo::missingTimeStamp,
+                          "messageTime is missing");
+        }
+        return boost::system::in_place_value;
+    }
+    const auto apart =
+        *header.message_time > now ? *header.message_time - now : now - *header.message_time;
+    if (origin.time_window.count() != 0 && apart > origin.time_window) {
+        return refuse("message-time", PKIFailureInfo::badTime,
+                      "messageTime is " + std::to_string(apart.count()) + " s " +
+                          (*header.message_time > now ? "ahead" : "old"));
+    }
+    return boost::system::in_place_value;
+}
+
+Refuse untrusted(const ra::Error& error, BodyType type) {
+    PKIFailureInfo info = PKIFailureInfo::signerNotTrusted;
+    switch (error.code) {
+        case Errc::unsupported:
+            info = PKIFailureInfo::badAlg;
+            break;
+        case Errc::revoked:
+            info = PKIFailureInfo::certRevoked;
+            break;
+        case Errc::expired:
+            // Of the certificate the operation is about.
+            if (type == BodyType::kur || type == BodyType::rr) info = PKIFailureInfo::certRevoked;
+            break;
+        case Errc::unavailable:
+            info = PKIFailureInfo::systemUnavail;
+            break;
+        case Errc::truncated:
+        case Errc::bad_tag:
+        case Errc::bad_length:
+        case Errc::trailing_data:
+            info = PKIFailureInfo::badDataFormat;
+            break;
+        default:
+            break;
+    }
+    return refuse("chain", info, error_text(error));
+}
+
+Refuse unverified(const ra::Error& error) {
+    const bool algorithm = error.code == Errc::unsupported || error.code == Errc::bad_value;
+    return refuse("protection",
+                  algorithm ? PKIFailureInfo::badAlg : PKIFailureInfo::badMessageCheck,
+                  error_text(error));
+}
+
+bool has_cmc_ra(const ra::crypto::Certificate& certificate) {
+    for (const ra::ByteView oid : certificate.extended_key_usage()) {
+        if (ra::cmp::oid::kCmcRa == oid) return true;
+    }
+    return false;
+}
+
+/// S-03: a digest over kind and identity; kinds never collide because each has its own prefix.
+Principal signature_principal(const ra::crypto::Certificate& signer) {
+    return {ra::crypto::sha256(ra::as_bytes("signature:"), signer.digest())};
+}
+
+Principal opaque_principal(const PKIHeader& header, ra::ListenerId listener) {
+    const auto number = static_cast<std::uint16_t>(listener);
+    ra::Bytes prefix =
+        ra::to_bytes(ra::as_bytes(header.sender_kid ? "opaque-kid:" : "opaque-sender:"));
+    prefix.push_back(static_cast<std::uint8_t>(number >> 8U));
+    prefix.push_back(static_cast<std::uint8_t>(number & 0xffU));
+    return {ra::crypto::sha256(prefix, header.sender_kid ? *header.sender_kid : header.sender)};
+}
+
+Judged<void> check_signer(const PKIHeader& header, const ra::crypto::Certificate& signer,
+                          const OriginSettings& origin) {
+    if (!signer.may_sign()) {
+        return refuse("signer-key-usage", PKIFailureInfo::signerNotTrusted,
+                      "keyUsage of the protection certificate lacks digitalSignature (R-013)");
+    }
+    if (header.sender_kid && signer.subject_key_id() &&
+        !ra::equal(*header.sender_kid, *signer.subject_key_id())) {
+        return refuse("sender-kid", PKIFailureInfo::badMessageCheck,
+                      "senderKID " + ra::to_hex(*header.sender_kid) +
+                          " is not the protection certificate's " +
+                          ra::to_hex(*signer.subject_key_id()) + " (R-011)");
+    }
+    if (origin.sender_is_subject) {
+        const auto name = ra::cmp::directory_name(header.sender);
+        if (!name || !same_name(*name, signer.subject())) {
+            return refuse("sender", PKIFailureInfo::badMessageCheck,
+                          "sender " + (name ? name_text(*name) : "that is no directoryName") +
+                              " is not the protection certificate's subject " +
+                              name_text(signer.subject()) + " (R-017)");
+        }
+    }
+    return boost::system::in_place_value;
+}
+
+}  // namespace
+
+Judged<OriginPlan> plan_origin(const ProfiledMessage& message, ra::WallTime now) {
+    const Profile& profile = message.profile();
+    if (profile.origin.kind == OriginSettings::Kind::opaque)
+        return OriginPlan{OriginPlan::Kind::opaque, nullptr, nullptr};
+
+    if (profile.origin.trust == nullptr) {
+        return refuse("no-trust", PKIFailureInfo::notAuthorized,
+                      "profile " + profile.name + " trusts nobody (S-10)");
+    }
+    switch (ra::crypto::protection_kind(message.message())) {
+        case ProtectionKind::none:
+            return refuse("unprotected", PKIFailureInfo::badMessageCheck,
+                          "message without protection (R-007)");
+        case ProtectionKind::mac:
+            return refuse("protection-kind", PKIFailureInfo::wrongIntegrity,
+                          "MAC where a signature is required (R-010)");
+        case ProtectionKind::signature:
+            break;
+    }
+    if (auto time =
+            check_time(message.message().header, profile.origin, message.message().type, now);
+        !time)
+        return std::move(time).error();
+    return OriginPlan{OriginPlan::Kind::signature, profile.origin.trust.get(),
+                      profile.ra.trust.get()};
+}
+
+Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPlan& plan,
+                                         const OriginFacts& facts, ra::ListenerId listener) {
+    const PKIHeader& header = message.message().header;
+    Origin origin;
+    if (plan.kind == OriginPlan::Kind::opaque) {
+        origin.principal = opaque_principal(header, listener);
+        return Access::authentic(std::move(message), std::move(origin));
+    }
+
+    const bool under_ra_trust = plan.ra_trust != nullptr && facts.ra_chain.has_value();
+    if (!facts.chain && !under_ra_trust)
+        return untrusted(facts.chain.error(), message.message().type);
+    const ra::crypto::Chain& chain = facts.chain ? *facts.chain : *facts.ra_chain;
+    if (!facts.signature) return unverified(facts.signature.error());
+    if (auto signer = check_signer(header, *chain.leaf, message.profile().origin); !signer)
+        return std::move(signer).error();
+
+    origin.ra_authority = under_ra_trust && (!message.profile().ra.require_cmc_ra ||
+                                             has_cmc_ra(*facts.ra_chain->leaf));
+    if (!facts.chain && !origin.ra_authority) {
+        return refuse("chain", PKIFailureInfo::signerNotTrusted,
+                      "under the RA's trust, but without EKU cmcRA");
+    }
+    origin.principal = signature_principal(*chain.leaf);
+    origin.verified = true;
+    origin.signer = chain.leaf;
+    origin.issuer = chain.issuer;
+    return Access::authentic(std::move(message), std::move(origin));
+}
+
+}  // namespace policy
