@@ -52,8 +52,11 @@ Result<std::string> text_of(Tag tag, ByteView value, ByteView tlv) {
             return text;
         case kBmpString:
             if (value.size() % 2 != 0) return fail(Errc::bad_value, "BMPString");
-            for (std::size_t i = 0; i < value.size(); i += 2)
-                append_utf8(text, (unsigned{value[i]} << 8U) | value[i + 1]);
+            for (std::size_t i = 0; i < value.size(); i += 2) {
+                const unsigned code = (unsigned{value[i]} << 8U) | value[i + 1];
+                if (code >= 0xd800 && code < 0xe000) return fail(Errc::bad_value, "BMPString");
+                append_utf8(text, code);
+            }
             return text;
         default:
             return text;
