@@ -94,7 +94,7 @@ std::optional<ByteView> CertificateView::extension(ByteView id) const noexcept {
     while (!items.at_end()) {
         const auto one = read_extension(items, Defaults::may_be_encoded);
         if (!one) return std::nullopt;
-        if (equal(one->id, id)) return *one;
+        if (equal(one->id, id)) return one->value;
     }
     return std::nullopt;
 }
