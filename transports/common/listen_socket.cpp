@@ -24,7 +24,9 @@ std::string text_of(const Endpoint& endpoint) {
     return host + ":" + std::to_string(endpoint.port());
 }
 
-[[noreturn]] void refuse(const std::string& where, int error) {
+[[noreturn]] void refuse(const Endpoint& endpoint) {
+    const int error = errno;
+    const std::string where = text_of(endpoint);
     std::string why = std::generic_category().message(error);
     if (error == EADDRINUSE) why = "the port is taken by another program";
     if (error == EADDRNOTAVAIL) why = "this machine has no such address";
@@ -49,14 +51,14 @@ Endpoint parse_address(std::string address, std::uint16_t port) {
 OwnedDescriptor bind_one(const Endpoint& endpoint, bool shared) {
     OwnedDescriptor made{
         socket(endpoint.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    if (made.get() < 0) refuse(text_of(endpoint), errno);
+    if (made.get() < 0) refuse(endpoint);
     const int on = 1;
     setsockopt(made.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (shared) setsockopt(made.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     // Accepted sockets inherit it: one system call less for each connection.
     setsockopt(made.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (bind(made.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) < 0) {
-        refuse(text_of(endpoint), errno);
+        refuse(endpoint);
     }
     return made;
 }
@@ -90,7 +92,7 @@ ListenSockets open_listen_sockets(const std::string& address, std::uint16_t port
     if (port != 0) {
         const OwnedDescriptor probe = bind_one(endpoint, false);
         // Binding alone succeeds beside another SO_REUSEADDR socket until somebody listens.
-        if (listen(probe.get(), 1) < 0) refuse(text_of(endpoint), errno);
+        if (listen(probe.get(), 1) < 0) refuse(endpoint);
     }
     ListenSockets made;
     for (std::size_t i = 0; i < count; ++i) {
@@ -98,7 +100,7 @@ ListenSockets open_listen_sockets(const std::string& address, std::uint16_t port
         if (i == 0) endpoint = local_endpoint(made.sockets.front().get());
     }
     for (const OwnedDescriptor& one : made.sockets) {
-        if (listen(one.get(), backlog) < 0) refuse(text_of(endpoint), errno);
+        if (listen(one.get(), backlog) < 0) refuse(endpoint);
     }
     made.port = endpoint.port();
     made.text = text_of(endpoint);
@@ -119,7 +121,7 @@ ListenSockets adopt_listen_socket(int descriptor, std::size_t count) {
     ListenSockets made;
     for (std::size_t i = 0; i < count; ++i) {
         OwnedDescriptor copy{fcntl(descriptor, F_DUPFD_CLOEXEC, 0)};
-        if (copy.get() < 0) refuse(text_of(endpoint), errno);
+        if (copy.get() < 0) refuse(endpoint);
         fcntl(copy.get(), F_SETFL, fcntl(copy.get(), F_GETFL) | O_NONBLOCK);
         made.sockets.push_back(std::move(copy));
     }

@@ -80,6 +80,16 @@ void TimerWheel::advance(ra::BootTime now) noexcept {
     for (std::uint64_t tick = first; tick <= until; ++tick) expire_slot(slots_[tick % kSlots]);
 }
 
+void TimerWheel::abandon() noexcept {
+    for (Head& head : slots_) {
+        while (head.next_ != &head) {
+            TimerNode& node = *head.next_;
+            node.unlink();
+            node.abandoned();
+        }
+    }
+}
+
 std::optional<ra::BootTime> TimerWheel::next() const noexcept {
     for (std::uint64_t tick = done_ + 1; tick <= done_ + kSlots; ++tick) {
         const Head& head = slots_[tick % kSlots];

@@ -26,6 +26,8 @@ private:
     friend class TimerWheel;
     /// Called once, disarmed. May arm or destroy any node, itself included.
     virtual void expired() noexcept = 0;
+    /// Called instead, disarmed, when its worker ends: it will not expire any more.
+    virtual void abandoned() noexcept {}
     void unlink() noexcept;
 
     TimerNode* previous_ = nullptr;
@@ -51,6 +53,9 @@ public:
 
     /// Expires every node whose moment has come.
     void advance(ra::BootTime now) noexcept;
+
+    /// Disarms every node and tells it so.
+    void abandon() noexcept;
 
     /// When to call advance() next; nullopt: nothing is armed. May be earlier than the first node's
     /// moment (one that lies more than a turn of the wheel ahead), never later.

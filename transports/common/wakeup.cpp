@@ -36,6 +36,12 @@ asio::awaitable<bool> Wakeup::wait(ra::BootTime until) {
     co_return notified;
 }
 
+void Wakeup::abandoned() noexcept {
+    // The waiter owns the coroutine, whose frame most often owns this: without breaking the ring
+    // both would outlive the worker. Nothing may be touched afterwards.
+    const auto waiter = std::move(waiter_);
+}
+
 void Wakeup::complete(bool notified) noexcept {
     if (waiter_ == nullptr) {
         notified_ = notified_ || notified;

@@ -32,6 +32,7 @@ private:
     struct WaiterOf;
 
     void expired() noexcept override { complete(false); }
+    void abandoned() noexcept override;
     void complete(bool notified) noexcept;
 
     Worker& worker_;

@@ -40,7 +40,13 @@ Worker::Worker(FaultLog log)
     await_timer();
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+    // What waits for a timer holds coroutines that refer to the io_context: they go before it.
+    wheel_.abandon();
+    while (!callbacks_.empty()) {
+        const auto abandoned = callbacks_.extract(callbacks_.begin());
+    }
+}
 
 void Worker::run() {
     const auto work = asio::make_work_guard(context_);

@@ -21,7 +21,7 @@ void RequestReader::on_header_impl(ErrorCode& error) {
     const bool old = http_1_0();
     if (hosts_ > 1 || (hosts_ == 0 && !old)) {
         refusal_ = 400;  // RFC 9112 3.2
-    } else if (chunked_ && old) {
+    } else if (chunked_ && (old || has_length_)) {
         refusal_ = 400;  // RFC 9112 6.1: framing not to be trusted
     } else if (unknown_coding_) {
         refusal_ = 501;

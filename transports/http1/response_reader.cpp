@@ -7,7 +7,7 @@ void ResponseReader::on_response_impl(int status, View, int, ErrorCode&) {
 }
 
 void ResponseReader::on_header_impl(ErrorCode& error) {
-    if (unknown_coding_) return refuse_header(error);
+    if (unknown_coding_ || (chunked_ && has_length_)) return refuse_header(error);
     check_length(error);
 }
 
