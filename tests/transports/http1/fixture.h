@@ -68,7 +68,7 @@ public:
 
     /// One read; empty: end of file, reset or five seconds of silence.
     std::string read_some() const {
-        char buffer[4096];
+        char buffer[65536];
         const ssize_t got = ::recv(descriptor_, buffer, sizeof buffer, 0);
         return got <= 0 ? std::string{} : std::string(buffer, static_cast<std::size_t>(got));
     }
