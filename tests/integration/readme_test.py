@@ -1,23 +1,26 @@
 #!/usr/bin/env python3
 """README.md tells the truth: its files are written, its commands run, in order, in one folder.
 
-Fenced blocks whose info string has `file=NAME` become files; `sh run` blocks are run by bash, the
-lines they print being shown only. A `sh background` block is started, and ended at the end; the next
-block begins when it has printed a line with a URL. Other `sh` blocks name the scripts of the
-repository, which must exist and know the options shown.
+Fenced blocks whose info string has `file=NAME` become files; `sh run` blocks are run by bash and
+must end well, `sh run fails` blocks must not. A `sh background` block is started, and ended at the
+end; the next block begins when it has printed a URL. Other `sh` blocks name the scripts of the
+repository, which must exist and know the options shown. The keys and certificates the text speaks of
+are there; its ports are replaced by free ones.
 """
 
 import argparse
 import os
 import pathlib
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
-from peers import Program  # noqa: E402
+from peers import Pki, Program  # noqa: E402
 
 
 def blocks(text):
@@ -37,6 +40,23 @@ def check_script(command):
     return f"{script} does not know {unknown}" if unknown else None
 
 
+def make_files(folder):
+    """What the README's reader has: the roots, a device's certificate, a key of the wrong kind."""
+    maker, plant = Pki(folder / "maker", "Maker Root"), Pki(folder / "plant", "Plant Root")
+    device = maker.issue("device", "p256", "/CN=device 1")
+    for source, name in [(maker.root, "maker-root.pem"), (plant.root, "plant-root.pem"), (device.key, "device.key"),
+                         (device.certificate, "device.pem"), (maker.key("other", "p384"), "p384.key")]:
+        shutil.copy(source, folder / name)
+
+
+def with_free_port(text):
+    """The text with a port nobody uses in place of the one it names."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return text.replace("0.0.0.0:8080", f"127.0.0.1:{port}").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cmpgate", required=True, type=pathlib.Path)
@@ -45,9 +65,11 @@ def main():
 
     ran, faults, running = 0, [], []
     with tempfile.TemporaryDirectory(prefix="cmpgate-readme-") as folder:
+        make_files(pathlib.Path(folder))
+        text = with_free_port((ROOT / "README.md").read_text(encoding="utf-8"))
         os.chdir(folder)
         try:
-            for language, words, content, line in blocks((ROOT / "README.md").read_text(encoding="utf-8")):
+            for language, words, content, line in blocks(text):
                 where = f"README.md:{line}"
                 names = [word[5:] for word in words if word.startswith("file=")]
                 if names:
@@ -60,7 +82,7 @@ def main():
                                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
                                           stdin=subprocess.DEVNULL, check=False)
                     print(f"== {where}\n{content}--\n{done.stdout}")
-                    if done.returncode:
+                    if done.returncode != (1 if "fails" in words else 0):
                         faults.append(f"{where}: ended with {done.returncode}")
                 elif language == "sh":
                     for command in filter(None, (text.split("#")[0].strip() for text in content.splitlines())):
