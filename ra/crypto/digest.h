@@ -16,6 +16,7 @@ using Sha256 = std::array<std::uint8_t, 32>;
 
 /// certHash of a certificate (RFC 9810 5.3.18): with hash_alg if given, else the hash of the
 /// certificate's signatureAlgorithm (spec 04 section 3). Error: unsupported.
-[[nodiscard]] Result<Bytes> cert_hash(ByteView certificate, const std::optional<cmp::AlgorithmIdentifier>& hash_alg);
+[[nodiscard]] Result<Bytes> cert_hash(ByteView certificate,
+                                      const std::optional<cmp::AlgorithmIdentifier>& hash_alg);
 
 }  // namespace ra::crypto

@@ -13,7 +13,8 @@ namespace ra::crypto {
 class PrivateKey {
 public:
     /// PEM or DER, PKCS#8 or traditional. Throws std::runtime_error naming file and fault.
-    [[nodiscard]] static std::shared_ptr<const PrivateKey> load(const std::string& path, std::string_view passphrase = {});
+    [[nodiscard]] static std::shared_ptr<const PrivateKey> load(const std::string& path,
+                                                                std::string_view passphrase = {});
     /// "ec:P-256", "ec:P-384", "rsa:3072", "ed25519", "ed448", or an algorithm name of libcrypto.
     [[nodiscard]] static std::shared_ptr<const PrivateKey> generate(std::string_view kind);
 
@@ -47,7 +48,9 @@ struct Credential {
     /// extraCerts content.
     [[nodiscard]] Bytes extra_certs() const;
     /// Throws std::runtime_error (files; key and certificate do not belong together).
-    [[nodiscard]] static std::shared_ptr<const Credential> load(std::string name, const std::string& certificate, const std::string& key);
+    [[nodiscard]] static std::shared_ptr<const Credential> load(std::string name,
+                                                                const std::string& certificate,
+                                                                const std::string& key);
 };
 using CredentialPtr = std::shared_ptr<const Credential>;
 
@@ -65,7 +68,8 @@ struct CertificateFields {
     ByteView extensions;  // Extension TLVs one after another; empty: none
 };
 /// Errors: those of sign().
-[[nodiscard]] Result<Bytes> build_certificate(const CertificateFields& fields, const PrivateKey& issuer_key);
+[[nodiscard]] Result<Bytes> build_certificate(const CertificateFields& fields,
+                                              const PrivateKey& issuer_key);
 
 /// Extension TLVs.
 [[nodiscard]] Bytes basic_constraints_extension(bool ca);
@@ -73,11 +77,20 @@ struct CertificateFields {
 [[nodiscard]] Bytes ext_key_usage_extension(const std::vector<ByteView>& oids);
 [[nodiscard]] Bytes subject_key_id_extension(ByteView spki);
 [[nodiscard]] Bytes authority_key_id_extension(ByteView issuer_ski);
-/// Name TLV of "CN=x,OU=y,O=z" (RFC 4514 order as written here: first is first). Throws std::invalid_argument.
+/// Name TLV of "CN=x,OU=y,O=z" (RFC 4514 order as written here: first is first). Throws
+/// std::invalid_argument.
 [[nodiscard]] Bytes name_of(std::string_view text);
 
-struct RevokedEntry { Bytes serial; WallTime when; int reason; };
+struct RevokedEntry {
+    Bytes serial;
+    WallTime when;
+    int reason;
+};
 /// A CRL (RFC 5280 5). Errors: those of sign().
-[[nodiscard]] Result<Bytes> build_crl(ByteView issuer_name, WallTime this_update, WallTime next_update, const std::vector<RevokedEntry>& revoked, std::uint64_t number, ByteView issuer_ski, const PrivateKey& key);
+[[nodiscard]] Result<Bytes> build_crl(ByteView issuer_name, WallTime this_update,
+                                      WallTime next_update,
+                                      const std::vector<RevokedEntry>& revoked,
+                                      std::uint64_t number, ByteView issuer_ski,
+                                      const PrivateKey& key);
 
 }  // namespace ra::crypto

@@ -57,7 +57,8 @@ public:
 
     /// The protection certificate is the first of `extra_certs` (Certificate TLVs one after
     /// another); the others, in any order, and the store's intermediates help.
-    /// Path length <= 6. Errors: missing, not_trusted, expired, revoked, not_permitted, unsupported …
+    /// Path length <= 6. Errors: missing, not_trusted, expired, revoked, not_permitted, unsupported
+    /// …
     [[nodiscard]] Result<Chain> verify(const TrustStore& trust, ByteView extra_certs);
     /// The same for one certificate with others to help.
     [[nodiscard]] Result<Chain> verify(const TrustStore& trust, ByteView leaf, ByteView others);
@@ -66,7 +67,9 @@ public:
     void forget(const Sha256& leaf);
     void clear();
 
-    struct Stats { std::uint64_t hits = 0, misses = 0, negative_hits = 0; };
+    struct Stats {
+        std::uint64_t hits = 0, misses = 0, negative_hits = 0;
+    };
     [[nodiscard]] const Stats& stats() const noexcept;
 
 private:

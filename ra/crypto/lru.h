@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstring>
+#include <list>
+#include <unordered_map>
+
+#include "ra/crypto/digest.h"
+
+namespace ra::crypto {
+
+/// Digests are already evenly spread: their first octets are a hash.
+struct DigestHash {
+    std::size_t operator()(const Sha256& digest) const noexcept {
+        std::size_t value = 0;
+        std::memcpy(&value, digest.data(), sizeof value);
+        return value;
+    }
+};
+
+/// The `capacity` most recently used values by digest. Not thread-safe.
+template <class Value>
+class Lru {
+public:
+    explicit Lru(std::size_t capacity) : capacity_{capacity} {}
+
+    /// Null if not there; valid until the next change.
+    [[nodiscard]] Value* find(const Sha256& key) {
+        const auto found = index_.find(key);
+        if (found == index_.end()) return nullptr;
+        order_.splice(order_.begin(), order_, found->second);
+        return &found->second->second;
+    }
+    Value& put(const Sha256& key, Value value) {
+        erase(key);
+        if (index_.size() >= capacity_) erase(Sha256{order_.back().first});
+        order_.emplace_front(key, std::move(value));
+        index_.emplace(key, order_.begin());
+        return order_.front().second;
+    }
+    void erase(const Sha256& key) {
+        const auto found = index_.find(key);
+        if (found == index_.end()) return;
+        order_.erase(found->second);
+        index_.erase(found);
+    }
+    void clear() noexcept {
+        index_.clear();
+        order_.clear();
+    }
+
+private:
+    using Order = std::list<std::pair<Sha256, Value>>;
+    std::size_t capacity_;
+    Order order_;
+    std::unordered_map<Sha256, typename Order::iterator, DigestHash> index_;
+};
+
+}  // namespace ra::crypto
