@@ -248,7 +248,8 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
     auto checked = check_follow_up(found.record, message);
     const bool ended =
         found.record.state == State::finished || found.record.state == State::outcome_unknown;
-    if (!checked && ended) co_return std::move(checked).error();
+    // S-01: who sent an opaque message is not known, so what it gets wrong ends nothing.
+    if (!checked && (ended || !found.record.verified)) co_return std::move(checked).error();
 
     Record record = found.record;
     record.state = State::in_flight;

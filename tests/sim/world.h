@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ra/gateway/gateway.h"
+#include "ra/store/memory.h"
+#include "tests/sim/sim_ca.h"
+#include "tests/sim/sim_store.h"
+
+namespace test::sim {
+
+/// The listeners of the simulated gateway, each with a profile of its own.
+inline constexpr ra::ListenerId kSigned{0}, kOpaque{1};
+
+/// What attackers know of a transaction: all that went over the wire.
+struct Overheard {
+    std::size_t device = 0;
+    bool is_signed = false;
+    ra::Bytes transaction_id;
+    ra::Bytes last_message;
+    ra::Bytes ca_nonce;
+};
+
+/// Two workers of one gateway, their store, the CA, and what holds at every moment.
+class World {
+public:
+    World(std::uint64_t seed, bool trace);
+    ~World();
+
+    /// One message to one of the workers. Throws std::logic_error where the gateway breaks a rule.
+    asio::awaitable<ra::Reply> call(ra::Bytes octets, bool is_signed, ra::Bytes transaction_id,
+                                    bool genuine);
+
+    /// Runs until every spawned coroutine ended, then until all that was begun must have ended.
+    void run();
+
+    Kernel kernel;
+    Faults faults;
+    Genuine genuine;
+    SimCa ca;
+    std::vector<Overheard> overheard;
+
+    [[nodiscard]] ra::gateway::Store::Sizes sizes() const { return memory_.sizes(); }
+    [[nodiscard]] ra::gateway::Store& store() noexcept { return memory_; }
+    [[nodiscard]] std::size_t calls() const noexcept { return calls_; }
+    void say(const std::string& what) const;
+
+private:
+    struct Audit final : ra::gateway::Audit {
+        explicit Audit(const World& world) noexcept : world_{world} {}
+        void record(const ra::gateway::Ended& ended) override;
+        std::size_t records = 0;
+
+    private:
+        const World& world_;
+    };
+    [[nodiscard]] static ra::gateway::SettingsPtr settings();
+    void check_step();
+    asio::awaitable<void> disturb();
+
+    bool trace_;
+    std::size_t calls_ = 0, answers_ = 0;
+    Span swept_{0};
+    ra::store::Memory memory_;
+    SimStore store_;
+    SimUpstream upstream_;
+    SimCpuPool pool_;
+    Audit audit_;
+    ra::crypto::ChainVerifier chains_;
+    std::vector<std::unique_ptr<ra::gateway::Gateway>> workers_;
+};
+
+}  // namespace test::sim
