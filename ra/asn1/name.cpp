@@ -63,19 +63,69 @@ Result<std::string> text_of(Tag tag, ByteView value, ByteView tlv) {
     }
 }
 
+/// Octets of the UTF-8 character `text` begins with, 0 if it begins with none; `code` is set.
+std::size_t read_utf8(std::string_view text, unsigned& code) noexcept {
+    const auto octet = [&text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned lead = octet(0);
+    code = lead;
+    if (lead < 0x80) return 1;
+    const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() < size) return 0;
+    code = lead & (0x7fU >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        if ((octet(i) & 0xc0U) != 0x80U) return 0;
+        code = (code << 6U) | (octet(i) & 0x3fU);
+    }
+    constexpr unsigned kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    return code < kLeast[size] || code > 0x10ffff || surrogate ? 0 : size;
+}
+
+/// What a terminal would act on instead of show: C0, DEL, C1, line separators, and the characters
+/// that reverse or reorder what stands around them.
+bool is_control(unsigned code) noexcept {
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x200b && code <= 0x200f) ||
+           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
+           code == 0xfeff;
+}
+
 void escape_into(std::string& out, std::string_view text, std::string_view special) {
     constexpr char kDigits[] = "0123456789abcdef";
-    for (const char c : text) {
-        const auto octet = static_cast<unsigned char>(c);
-        if (octet < 0x20 || octet == 0x7f) {
-            out += '\\';
-            out += kDigits[octet >> 4U];
-            out += kDigits[octet & 0x0fU];
+    while (!text.empty()) {
+        unsigned code = 0;
+        const std::size_t size = read_utf8(text, code);
+        const std::string_view one = text.substr(0, size == 0 ? 1 : size);
+        if (size == 0 || is_control(code)) {
+            for (const char c : one) {
+                const auto octet = static_cast<unsigned char>(c);
+                out += '\\';
+                out += kDigits[octet >> 4U];
+                out += kDigits[octet & 0x0fU];
+            }
         } else {
-            if (special.find(c) != std::string_view::npos) out += '\\';
-            out += c;
+            if (special.find(one) != std::string_view::npos) out += '\\';
+            out += one;
         }
+        text.remove_prefix(one.size());
     }
+}
+
+/// RFC 791 and RFC 5952 without its shortening of zeros.
+std::string ip_text(ByteView octets) {
+    std::string out;
+    if (octets.size() == 4) {
+        for (const std::uint8_t octet : octets) {
+            out += (out.empty() ? "" : ".") + std::to_string(octet);
+        }
+        return out;
+    }
+    if (octets.size() != 16) return to_hex(octets);
+    for (std::size_t i = 0; i < 16; i += 2) {
+        std::string group = to_hex(octets.subspan(i, 2));
+        group.erase(0, std::min(group.find_first_not_of('0'), std::size_t{3}));
+        out += (out.empty() ? "" : ":") + group;
+    }
+    return out;
 }
 
 }  // namespace
@@ -148,7 +198,7 @@ std::string general_name_text(ByteView general_name) {
         case 0xa4:
             return name_text(tlv->content);
         case 0x87:
-            return "ip:" + to_hex(tlv->content);
+            return "ip:" + ip_text(tlv->content);
         default:
             return "other:" + to_hex(tlv->content);
     }

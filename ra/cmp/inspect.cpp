@@ -1,11 +1,19 @@
 #include "ra/cmp/inspect.h"
 
+#include <algorithm>
+
 #include "ra/cmp/fields.h"
 #include "ra/cmp/inspect_tree.h"
 
 namespace ra::cmp {
 namespace tree {
 namespace {
+
+bool is_text(ByteView octets) {
+    return !octets.empty() && std::all_of(octets.begin(), octets.end(), [](std::uint8_t octet) {
+        return octet >= 0x20 && octet < 0x7f;
+    });
+}
 
 object shown(const PKIHeader& from) {
     object made{{"pvno", from.pvno},
@@ -17,6 +25,10 @@ object shown(const PKIHeader& from) {
         if (view) made[key] = hex(*view);
     };
     octets("senderKID", from.sender_kid);
+    // With a MAC it is the reference of the secret, which people know as text.
+    if (from.sender_kid && is_text(*from.sender_kid)) {
+        made["senderKIDText"] = text(as_text(*from.sender_kid));
+    }
     octets("recipKID", from.recip_kid);
     octets("transactionID", from.transaction_id);
     octets("senderNonce", from.sender_nonce);
