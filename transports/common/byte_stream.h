@@ -81,8 +81,6 @@ public:
     void set_idle(bool idle) noexcept { idle_ = idle; }
 
 private:
-    friend class TaskGroup;
-    void* task_ = nullptr;  // TaskGroup's
     bool idle_ = false;
 };
 

@@ -105,16 +105,16 @@ private:
         }
         peer.resize(size);
         counters.accepted.add();
-        auto stream = std::make_unique<PlainStream>(worker_, socket, facts_of(peer));
         if (open_->fetch_add(1, std::memory_order_relaxed) >= limit_) {
             open_->fetch_sub(1, std::memory_order_relaxed);
-            turn_away(*stream);
+            PlainStream stream{worker_, socket, facts_of(peer)};
+            turn_away(stream);
             return Took::one;
         }
         counters.open.add();
-        ByteStream& at = *stream;
-        worker_.tasks().spawn_session("session", at,
-                                      session(shared_from_this(), std::move(stream)));
+        auto stream = std::make_unique<Accepted>(shared_from_this(), socket, facts_of(peer));
+        auto session = handler_.serve(*stream);
+        worker_.tasks().spawn_session("session", std::move(stream), std::move(session));
         return Took::one;
     }
 
@@ -129,21 +129,18 @@ private:
         stream.shutdown_write();
     }
 
-    static asio::awaitable<void> session(std::shared_ptr<Acceptor> self,
-                                         std::unique_ptr<ByteStream> stream) {
-        const OpenMark mark{*self};
-        co_await self->handler_.serve(*stream);
-    }
-
-    struct OpenMark {
-        explicit OpenMark(Acceptor& of) noexcept : acceptor{of} {}
-        OpenMark(const OpenMark&) = delete;
-        OpenMark& operator=(const OpenMark&) = delete;
-        ~OpenMark() {
-            acceptor.open_->fetch_sub(1, std::memory_order_relaxed);
-            acceptor.counters.open.subtract();
+    /// A connection that counts as open while it lives.
+    class Accepted final : public PlainStream {
+    public:
+        Accepted(std::shared_ptr<Acceptor> by, int socket, ra::PeerFacts peer)
+            : PlainStream{by->worker_, socket, std::move(peer)}, by_{std::move(by)} {}
+        ~Accepted() override {
+            by_->open_->fetch_sub(1, std::memory_order_relaxed);
+            by_->counters.open.subtract();
         }
-        Acceptor& acceptor;
+
+    private:
+        std::shared_ptr<Acceptor> by_;
     };
 
     ConnectionHandler& handler_;

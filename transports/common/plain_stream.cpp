@@ -28,8 +28,6 @@ error_code last_error() noexcept {
 PlainStream::PlainStream(Worker& worker, int socket, ra::PeerFacts peer)
     : worker_{worker}, socket_{worker.executor(), socket}, peer_{std::move(peer)} {}
 
-PlainStream::~PlainStream() { worker_.tasks().forget(*this); }
-
 std::size_t PlainStream::try_read(std::span<std::uint8_t> to, error_code& error) noexcept {
     ssize_t got = 0;
     do {

@@ -7,11 +7,10 @@
 namespace transports::common {
 
 /// A ByteStream straight on a non-blocking stream socket.
-class PlainStream final : public ByteStream, private TimerNode {
+class PlainStream : public ByteStream, private TimerNode {
 public:
     /// Takes over `socket` (a connected or connecting non-blocking descriptor) and closes it.
     PlainStream(Worker& worker, int socket, ra::PeerFacts peer);
-    ~PlainStream() override;
 
     std::size_t try_read(std::span<std::uint8_t> to, error_code& error) noexcept override;
     std::size_t try_write(ra::ByteView head, ra::ByteView body,

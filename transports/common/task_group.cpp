@@ -32,13 +32,16 @@ void TaskGroup::spawn(std::string_view name, asio::awaitable<void> task) {
                                                 }));
 }
 
-void TaskGroup::spawn_session(std::string_view name, ByteStream& stream,
+void TaskGroup::spawn_session(std::string_view name, std::unique_ptr<ByteStream> stream,
                               asio::awaitable<void> task) {
     Task* const entry = add(name);
-    entry->stream = &stream;
-    stream.task_ = entry;
+    entry->stream = std::move(stream);
     asio::co_spawn(context_, std::move(task),
                    [this, entry](std::exception_ptr fault) { ended(entry, std::move(fault)); });
+}
+
+void TaskGroup::abandon() noexcept {
+    for (Task* task = first_; task != nullptr; task = task->next) task->stream.reset();
 }
 
 void TaskGroup::ended(Task* task, std::exception_ptr fault) noexcept {
@@ -50,12 +53,6 @@ void TaskGroup::ended(Task* task, std::exception_ptr fault) noexcept {
     --size_;
     if (fault && log_) log_(name, std::move(fault));
     if (size_ == 0 && when_empty_) when_empty_();
-}
-
-void TaskGroup::forget(ByteStream& stream) noexcept {
-    if (stream.task_ == nullptr) return;
-    static_cast<Task*>(stream.task_)->stream = nullptr;
-    stream.task_ = nullptr;
 }
 
 void TaskGroup::drain() noexcept {

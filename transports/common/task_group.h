@@ -26,18 +26,17 @@ public:
     /// What still runs is destroyed with the io_context, before this.
     ~TaskGroup();
 
+    /// Destroys the streams of what still runs: for the worker's end, before its io_context.
+    void abandon() noexcept;
+
     /// Runs `task` on the worker; cancel() emits terminal cancellation to what it awaits.
     /// `name` is a literal.
     void spawn(std::string_view name, boost::asio::awaitable<void> task);
 
-    /// Runs the session of a connection, which cancel() ends by closing `stream`; cheaper than a
-    /// cancellation slot in each wait. `stream` lives at least until the session suspends for the
-    /// last time; whoever destroys it earlier calls forget().
-    void spawn_session(std::string_view name, ByteStream& stream,
+    /// Runs the session of a connection, which cancel() ends by closing `stream`: cheaper than a
+    /// cancellation slot in each wait. The stream is kept until the session has ended.
+    void spawn_session(std::string_view name, std::unique_ptr<ByteStream> stream,
                        boost::asio::awaitable<void> task);
-
-    /// `stream` is about to be destroyed.
-    void forget(ByteStream& stream) noexcept;
 
     /// Closes the sessions that wait for a request and asks the others to end after their exchange:
     /// they see draining().
@@ -54,7 +53,7 @@ public:
 private:
     struct Task {
         std::string_view name;
-        ByteStream* stream = nullptr;
+        std::unique_ptr<ByteStream> stream;
         std::unique_ptr<boost::asio::cancellation_signal> signal;
         Task* previous = nullptr;
         Task* next = nullptr;

@@ -41,8 +41,10 @@ Worker::Worker(FaultLog log)
 }
 
 Worker::~Worker() {
-    // What waits for a timer holds coroutines that refer to the io_context: they go before it.
+    // What waits for a timer holds coroutines that refer to the io_context, streams refer to its
+    // reactor: they go before it.
     wheel_.abandon();
+    tasks_.abandon();
     while (!callbacks_.empty()) {
         const auto abandoned = callbacks_.extract(callbacks_.begin());
     }
