@@ -79,15 +79,24 @@ TEST_SUITE("ra/cmp") {
             BodyType want;
         };
         const Row rows[] = {
-            {"ir-sig", BodyType::ir},           {"ip-sig", BodyType::ip},
-            {"cr-implicit", BodyType::cr},      {"cp-implicit", BodyType::cp},
-            {"kur", BodyType::kur},             {"kup", BodyType::kup},
-            {"p10cr", BodyType::p10cr},         {"p10cr-cp", BodyType::cp},
-            {"rr", BodyType::rr},               {"rp", BodyType::rp},
-            {"genm", BodyType::genm},           {"genp", BodyType::genp},
-            {"error", BodyType::error},         {"certconf-sig", BodyType::certConf},
-            {"pkiconf-sig", BodyType::pkiconf}, {"pollreq", BodyType::pollReq},
-            {"pollrep", BodyType::pollRep},     {"ip-waiting", BodyType::ip},
+            {"ir-sig", BodyType::ir},
+            {"ip-sig", BodyType::ip},
+            {"cr-implicit", BodyType::cr},
+            {"cp-implicit", BodyType::cp},
+            {"kur", BodyType::kur},
+            {"kup", BodyType::kup},
+            {"p10cr", BodyType::p10cr},
+            {"p10cr-cp", BodyType::cp},
+            {"rr", BodyType::rr},
+            {"rp", BodyType::rp},
+            {"genm", BodyType::genm},
+            {"genp", BodyType::genp},
+            {"error", BodyType::error},
+            {"certconf-sig", BodyType::certConf},
+            {"pkiconf-sig", BodyType::pkiconf},
+            {"pollreq", BodyType::pollReq},
+            {"pollrep", BodyType::pollRep},
+            {"ip-waiting", BodyType::ip},
         };
         for (const Row& row : rows) {
             CAPTURE(row.name);
@@ -174,7 +183,8 @@ TEST_SUITE("ra/cmp") {
               "C=DE,O=Example,CN=Example Root");
     }
 
-    TEST_CASE("vectors: p10cr is answered with certReqId -1, raVerified and absent popo are told apart") {
+    TEST_CASE(
+        "vectors: p10cr is answered with certReqId -1, raVerified and absent popo are told apart") {
         const Bytes p10 = vector_octets("p10cr");
         const auto message = parse_pki_message(p10, Limits{});
         REQUIRE(message.has_value());
