@@ -93,10 +93,15 @@ configure() { # tree, cmake arguments
 compile() { # tree, targets
     local tree=$1
     shift
+    ((list)) && return
     say "$tree: build"
     local flags=(-j "$jobs")
     ((keep_going)) && flags+=(-- -k 0)
-    cmake --build "build/$tree" ${1:+--target "$@"} "${flags[@]}"
+    cmake --build "build/$tree" ${1:+--target "$@"} "${flags[@]}" && return
+    # What did get built can still be tested.
+    count 0 1 0
+    build_failed=1
+    ((keep_going))
 }
 
 run_ctest() { # tree, ctest arguments
@@ -206,10 +211,10 @@ mode_fuzz() {
 mkdir -p build
 overall=0
 for mode in "${modes[@]}"; do
-    before=$failed
-    if ! "mode_$mode"; then
+    before=$failed build_failed=0
+    if ! "mode_$mode" || ((build_failed)); then
         overall=1
-        # A build that does not come about is a failure that no test reported.
+        # What ended before any test could is a failure that no test reported.
         ((failed > before)) || count 0 1 0
         echo "== $mode: FAILED"
         ((keep_going)) || break
