@@ -4,7 +4,6 @@
 #include <optional>
 #include <vector>
 
-#include "ra/asn1/certificate.h"
 #include "ra/asn1/oids.h"
 #include "ra/base/bytes.h"
 #include "ra/base/result.h"
@@ -51,13 +50,6 @@ template <class Extensions>
         if (ra::equal(one.id, id)) return one.value;
     }
     return std::nullopt;
-}
-
-/// The same of a certificate.
-[[nodiscard]] inline std::optional<ra::ByteView> find_extension(
-    const ra::asn1::CertificateView& certificate, ra::ByteView id) {
-    const auto found = certificate.extension(id);
-    return found ? std::optional{found->value} : std::nullopt;
 }
 
 }  // namespace policy

@@ -62,7 +62,7 @@ Decision check_subject(const CertificateView& issued, const Asked& asked, const 
 Decision check_alt_names(const CertificateView& issued, const Asked& asked, const Sender& sender,
                          const Rules& rules, bool mods) {
     constexpr std::string_view kRule = "issued-subject-alt-name";
-    const auto value = find_extension(issued, oid::kSubjectAltName.view());
+    const auto value = issued.extension(oid::kSubjectAltName.view());
     if (!value) return Permit{};
     const auto names = read_alt_names(*value);
     if (!names) return malformed(kRule, names.error());
@@ -87,7 +87,7 @@ Decision check_alt_names(const CertificateView& issued, const Asked& asked, cons
 /// lifted.
 Decision check_purposes(const CertificateView& issued, const Asked& asked, const Rules& rules) {
     constexpr std::string_view kRule = "issued-extended-key-usage";
-    const auto value = find_extension(issued, oid::kExtKeyUsage.view());
+    const auto value = issued.extension(oid::kExtKeyUsage.view());
     if (!value) {
         if (find_extension(asked.extensions(), oid::kExtKeyUsage.view()))
             return wrong(kRule, "asked for with extKeyUsage, issued for any purpose");
@@ -103,12 +103,12 @@ Decision check_purposes(const CertificateView& issued, const Asked& asked, const
 }
 
 Decision check_authority(const CertificateView& issued, const Rules& rules) {
-    if (const auto value = find_extension(issued, oid::kBasicConstraints.view())) {
+    if (const auto value = issued.extension(oid::kBasicConstraints.view())) {
         const auto ca = read_is_ca(*value);
         if (!ca) return malformed("issued-ca", ca.error());
         if (*ca && !rules.ca) return wrong("issued-ca", "the certificate is one of a CA");
     }
-    if (const auto value = find_extension(issued, oid::kKeyUsage.view())) {
+    if (const auto value = issued.extension(oid::kKeyUsage.view())) {
         const auto usage = read_key_usage(*value);
         if (!usage) return malformed("issued-key-usage", usage.error());
         const unsigned surplus = *usage & ~static_cast<unsigned>(rules.key_usage);
