@@ -173,7 +173,7 @@ def rows():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cmpgate", required=True)
-    parser.add_argument("--labca", required=True)
+    parser.add_argument("--labca", help="the lab CA as a program; needed for its cells")
     parser.add_argument("--only", default="", help="cells whose name matches, as mock/ir/certConf/rsa")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--print", action="store_true", help="print the table as it comes out")
