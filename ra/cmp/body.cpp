@@ -39,7 +39,8 @@ Result<RevDetails> read_rev_details(DerReader& list, const Limits& limits) {
     constexpr asn1::Oid kReasonCode = asn1::oid("2.5.29.21");
     for (const Extension& extension : details.crl_entry_details) {
         if (!(kReasonCode == extension.id)) continue;
-        RA_TRY(const std::int64_t reason, parse_reason(extension.value, list.offset()));
+        RA_TRY(const std::int64_t reason,
+               parse_reason(extension.value, list.inside(extension.value).offset()));
         details.reason = reason;
     }
     return details;
@@ -169,6 +170,24 @@ Result<std::vector<PKIMessage>> parse_nested(ByteView content, std::size_t offse
     return parse_nested_at(content, offset, limits, 1);
 }
 
+namespace {
+
+/// Every body in a nested one; their offsets counted in the outer message. parse_nested() has
+/// bounded the depth before this goes deeper.
+Result<void> check_nested(const PKIMessage& outer, std::size_t offset, const Limits& limits) {
+    RA_TRY(const auto messages, parse_nested(outer.content, offset, limits));
+    for (const PKIMessage& message : messages) {
+        auto checked = check_body(message, limits);
+        if (checked.has_value()) continue;
+        Error error = checked.error();
+        error.offset += static_cast<std::size_t>(message.whole.data() - outer.whole.data());
+        return error;
+    }
+    return boost::system::in_place_value;
+}
+
+}  // namespace
+
 Result<void> check_body(const PKIMessage& message, const Limits& limits) {
     const ByteView content = message.content;
     const auto offset = static_cast<std::size_t>(content.data() - message.whole.data());
@@ -202,14 +221,20 @@ Result<void> check_body(const PKIMessage& message, const Limits& limits) {
         case BodyType::pollRep:
             return verdict(parse_poll_rep(content, offset, limits));
         case BodyType::nested:
-            return verdict(parse_nested(content, offset, limits));
+            return check_nested(message, offset, limits);
         case BodyType::pkiconf: {
             DerReader reader{content, offset};
             RA_TRY_VOID(reader.read_null("pkiconf"));
             return reader.expect_end("pkiconf");
         }
-        default:
-            return boost::system::in_place_value;
+        default: {
+            // Announcements, krp, popdecc, popdecr: DER within the depth, not looked into.
+            auto checked = asn1::check_der(content, limits.depth, to_string(message.type));
+            if (checked.has_value()) return checked;
+            Error error = checked.error();
+            error.offset += offset;
+            return error;
+        }
     }
 }
 

@@ -32,8 +32,9 @@ Result<std::vector<std::string_view>> parse_free_text(DerReader reader, std::str
 /// EncryptedKey ::= CHOICE { encryptedValue EncryptedValue, envelopedData [0] EnvelopedData }:
 /// opaque here
 Result<void> check_encrypted_key(DerReader reader, std::string_view field) {
+    const std::size_t at = reader.offset();
     RA_TRY(const Tlv tlv, reader.read_any(field));
-    if (tlv.tag != Tag::sequence && tlv.tag != context(0)) return fail(Errc::bad_tag, field);
+    if (tlv.tag != Tag::sequence && tlv.tag != context(0)) return fail(Errc::bad_tag, field, at);
     return reader.expect_end(field);
 }
 
