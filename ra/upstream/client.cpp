@@ -25,7 +25,7 @@ asio::awaitable<SubmitResult> Client::submit(UpstreamMessage message) {
     delivery.operation = message.operation;
     delivery.deadline = message.deadline;
     delivery.trace = message.trace;
-    delivery.repeatable = !cmp::is_state_changing(message.type);
+    delivery.repeatable = resend_identical_ || !cmp::is_state_changing(message.type);
 
     if (message.url) {
         if (*message.url >= couriers_.size()) co_return NotSent{"url"};

@@ -228,7 +228,7 @@ void judge_upstreams(const Config& config, const std::set<const UpstreamConfig*>
             continue;
         }
         if (verified.contains(&upstream) && upstream.trust.anchors.empty() &&
-            upstream.responder.certificates.empty()) {
+            upstream.trust.at == upstream.at && upstream.responder.certificates.empty()) {
             faults.error(upstream.at, "upstream " + in_quotes(upstream.name) +
                                           " has no trust: its answers could not be "
                                           "believed. Write trust = \"file:ca-root.pem\"");

@@ -1,0 +1,133 @@
+#include "ra/app/explain.h"
+
+#include <algorithm>
+#include <iomanip>
+#include <ostream>
+
+#include "policy/pipeline.h"
+#include "ra/app/message_file.h"
+#include "ra/asn1/name.h"
+#include "ra/crypto/protection.h"
+
+namespace ra::app {
+namespace {
+
+/// Prints one line a stage; remembers whether all went well.
+class Report {
+public:
+    explicit Report(std::ostream& out) : out_{out} {}
+
+    void good(std::string_view what, std::string_view detail) { line("ok", what, detail); }
+    void skipped(std::string_view what, std::string_view detail) { line("-", what, detail); }
+    int refused(std::string_view what, const policy::Refuse& refuse) {
+        line("REFUSED", what, std::string(cmp::to_string(refuse.fail_info)) + ": " + refuse.detail);
+        refused_ = true;
+        return 1;
+    }
+    int unreadable(std::string_view what, const Error& error) {
+        line("REFUSED", what,
+             std::string(to_string(error.code)) + " in " + std::string(error.field) + " at octet " +
+                 std::to_string(error.offset));
+        refused_ = true;
+        return 1;
+    }
+    [[nodiscard]] bool any_refused() const noexcept { return refused_; }
+
+private:
+    void line(std::string_view verdict, std::string_view what, std::string_view detail) {
+        out_ << std::left << std::setw(8) << verdict << std::setw(26) << what << ' '
+             << asn1::escaped(detail) << '\n';
+    }
+
+    std::ostream& out_;
+    bool refused_ = false;
+};
+
+policy::OriginFacts gather(const policy::ProfiledMessage& message, const policy::OriginPlan& plan,
+                           const Clock& clock) {
+    policy::OriginFacts facts;
+    if (plan.kind != policy::OriginPlan::Kind::signature || plan.trust == nullptr) return facts;
+    crypto::ChainVerifier chains{clock};
+    facts.chain = chains.verify(*plan.trust, message.message().extra_certs);
+    if (facts.chain) {
+        facts.signature =
+            crypto::verify_signature_protection(message.message(), facts.chain->leaf->key());
+    }
+    return facts;
+}
+
+int explain_rules(const policy::ProvenRequest& request, WallTime now, Report& report) {
+    for (const policy::RuleVerdict& verdict : policy::explain(request, now)) {
+        if (!verdict.applies) {
+            report.skipped(verdict.rule, verdict.looked_at);
+        } else if (const auto* refuse = std::get_if<policy::Refuse>(&verdict.decision)) {
+            report.refused(verdict.rule, *refuse);
+        } else {
+            report.good(verdict.rule, verdict.looked_at);
+        }
+    }
+    return report.any_refused() ? 1 : 0;
+}
+
+int explain(Bytes der, const policy::ArrivalFacts& arrival, const gateway::Settings& settings,
+            std::ostream& out) {
+    Report report{out};
+    const SystemClock clock;
+    const WallTime now = clock.wall_now();
+
+    auto parsed = cmp::ParsedMessage::parse(cmp::MessageBuffer{std::move(der)}, settings.limits);
+    if (!parsed) return report.unreadable("parse", parsed.error());
+    const cmp::PKIMessage& message = parsed->message();
+    report.good("parse", std::string(cmp::to_string(message.type)) + ", " +
+                             std::to_string(message.whole.size()) + " octets, sender " +
+                             asn1::general_name_text(message.header.sender));
+
+    if (auto checked = policy::check_header(message, settings.limits); !checked)
+        return report.refused(checked.error().rule, checked.error());
+    report.good("header", "");
+
+    auto profiled = policy::select(std::move(*parsed), arrival, settings.profiles, nullptr);
+    if (!profiled) return report.refused(profiled.error().rule, profiled.error());
+    report.good("profile", profiled->profile().name);
+
+    const auto plan = policy::plan_origin(*profiled, now);
+    if (!plan) return report.refused(plan.error().rule, plan.error());
+    const policy::OriginFacts facts = gather(*profiled, *plan, clock);
+    auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
+    if (!authentic) return report.refused(authentic.error().rule, authentic.error());
+    report.good("origin",
+                authentic->origin().verified
+                    ? "signature by " + asn1::name_text(authentic->origin().signer->subject())
+                    : std::string{"opaque: nobody verifies this message here"});
+
+    auto proven = policy::prove(std::move(*authentic), settings.limits);
+    if (!proven) return report.refused(proven.error().rule, proven.error());
+    report.good("pop", "");
+    return explain_rules(*proven, now, report);
+}
+
+}  // namespace
+
+int explain_file(const std::string& path, const ExplainAs& as, const config::Config& config,
+                 const gateway::Settings& settings, std::ostream& out) {
+    policy::ArrivalFacts arrival;
+    arrival.label = as.label;
+    if (!as.listener.empty()) {
+        const auto found = std::find_if(
+            config.listeners.begin(), config.listeners.end(),
+            [&](const config::ListenerConfig& listener) { return listener.name == as.listener; });
+        if (found == config.listeners.end())
+            throw std::runtime_error("there is no listener " + config::in_quotes(as.listener));
+        arrival.listener = static_cast<ListenerId>(found - config.listeners.begin());
+    }
+    std::vector<Bytes> messages = read_message_file(path, settings.limits.message_octets);
+    int status = 0;
+    for (Bytes& message : messages) {
+        if (messages.size() > 1) out << "message of " << message.size() << " octets\n";
+        status = std::max(status, explain(std::move(message), arrival, settings, out));
+    }
+    out << (status == 0 ? "permitted" : "refused") << '\n';
+    return status;
+}
+
+}  // namespace ra::app

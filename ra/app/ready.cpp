@@ -1,0 +1,61 @@
+#include "ra/app/ready.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+
+#include "ra/app/version.h"
+
+namespace ra::app {
+
+std::string client_command(const std::string& address, const std::string& path,
+                           const std::string& arguments) {
+    return "openssl cmp -cmd ir -server " + address + " -path " + path + ' ' + arguments;
+}
+
+void announce(const Server& server, const config::Config& config, Log& log) {
+    static const std::string kArguments =
+        "-cert device.pem -key device.key -newkey new.key -subject /CN=device -trusted ca.pem "
+        "-certout new.pem";
+    for (const Server::Served& served : server.served()) {
+        std::cout << served.listener << '\n';
+        for (const std::string& path : served.paths) {
+            std::cout << "  http://" << served.address << path << '\n'
+                      << "    " << client_command(served.address, path, kArguments) << '\n';
+        }
+        log.write(Log::Level::info, "listening",
+                  {{"listener", std::string_view{served.listener}},
+                   {"address", std::string_view{served.address}}});
+    }
+    std::cout << std::flush;
+    log.write(Log::Level::info, "ready",
+              {{"version", version()},
+               {"commit", commit()},
+               {"config", std::string_view{config.file}},
+               {"workers", static_cast<std::int64_t>(server.workers())},
+               {"pid", static_cast<std::int64_t>(::getpid())}});
+}
+
+int end_well(std::unique_ptr<Server> server, const EndSignals& signals,
+             std::chrono::seconds drain_timeout, Log& log, const std::function<void()>& at_once) {
+    const int signal = signals.wait();
+    if (at_once) at_once();
+    signals.restore();
+    notify_manager("STOPPING=1");
+    log.write(Log::Level::info, "stopping",
+              {{"signal", signal == SIGINT   ? "SIGINT"
+                          : signal == SIGHUP ? "SIGHUP"
+                                             : "SIGTERM"}});
+    if (server->drain(BootClock::now() + drain_timeout)) {
+        log.write(Log::Level::info, "stopped", {});
+        return 0;
+    }
+    log.write(Log::Level::warning, "stopped",
+              {{"detail", "exchanges were cut off at drain_timeout"}});
+    log.flush();
+    std::cout << std::flush;
+    ::_exit(0);  // frames of the exchanges that were cut off still refer to the server
+}
+
+}  // namespace ra::app

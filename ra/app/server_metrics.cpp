@@ -1,0 +1,128 @@
+#include "ra/app/server_metrics.h"
+
+#include <array>
+#include <functional>
+
+#include "ra/app/version.h"
+#include "ra/cmp/types.h"
+
+namespace ra::app {
+namespace {
+
+using metrics::Count;
+using transports::common::ListenerCounters;
+using transports::http1::HttpClientCounters;
+using transports::http1::HttpServerCounters;
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+/// The same counter of every worker, added up.
+double sum(std::size_t workers, const std::function<const Count&(std::size_t)>& counter) {
+    std::uint64_t total = 0;
+    for (std::size_t worker = 0; worker < workers; ++worker) total += counter(worker).get();
+    return static_cast<double>(total);
+}
+
+struct ListenerMetric {
+    std::string_view name, help;
+    bool gauge;
+    Count ListenerCounters::* counter;
+};
+constexpr std::array<ListenerMetric, 4> kListenerMetrics{{
+    {"cmpgate_http_connections", "Connections open.", true, &ListenerCounters::open},
+    {"cmpgate_http_connections_total", "Connections accepted.", false, &ListenerCounters::accepted},
+    {"cmpgate_http_connections_refused_total", "Connections turned away at max_connections.", false,
+     &ListenerCounters::refused},
+    {"cmpgate_http_accept_errors_total", "Times accepting failed and paused.", false,
+     &ListenerCounters::accept_errors},
+}};
+
+struct ServerMetric {
+    std::string_view name, help;
+    Count HttpServerCounters::* counter;
+};
+constexpr std::array<ServerMetric, 3> kServerMetrics{{
+    {"cmpgate_http_requests_total", "Whole requests received.", &HttpServerCounters::requests},
+    {"cmpgate_http_timeouts_total", "Requests not received in time.",
+     &HttpServerCounters::timeouts},
+    {"cmpgate_http_dropped_replies_total", "Answers whose client had gone.",
+     &HttpServerCounters::dropped_replies},
+}};
+
+struct ClientMetric {
+    std::string_view result;
+    Count HttpClientCounters::* counter;
+};
+constexpr std::array<ClientMetric, 4> kClientMetrics{{
+    {"delivered", &HttpClientCounters::delivered},
+    {"not_sent", &HttpClientCounters::not_sent},
+    {"unknown", &HttpClientCounters::unknown},
+    {"rejected", &HttpClientCounters::rejected},
+}};
+
+}  // namespace
+
+void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::string>& listener_names,
+                        const std::vector<std::unique_ptr<transports::common::Listener>>& listeners,
+                        const std::vector<std::string>& upstream_names,
+                        const std::vector<std::unique_ptr<WorkerParts>>& parts,
+                        const gateway::Store::Sizes& sizes) {
+    const std::size_t workers = parts.size();
+    const auto add = [&](std::string_view name, std::string_view help, bool gauge, Labels labels,
+                         double value) {
+        snapshot.samples.push_back({name, help, gauge, std::move(labels), value});
+    };
+    snapshot.version = std::string(version());
+    for (std::size_t type = 0; type < metrics::kUnparsed; ++type) {
+        snapshot.operations.push_back(cmp::to_string(static_cast<cmp::BodyType>(type)));
+    }
+    snapshot.operations.emplace_back("unparsed");
+
+    for (const ListenerMetric& metric : kListenerMetrics) {
+        for (std::size_t i = 0; i < listeners.size(); ++i) {
+            add(metric.name, metric.help, metric.gauge, {{"listener", listener_names[i]}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return listeners[i]->counters(w).*metric.counter;
+                }));
+        }
+    }
+    for (const ServerMetric& metric : kServerMetrics) {
+        for (std::size_t i = 0; i < listeners.size(); ++i) {
+            add(metric.name, metric.help, false, {{"listener", listener_names[i]}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return parts[w]->server(i).*metric.counter;
+                }));
+        }
+    }
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+        for (std::size_t status = 2; status < 6; ++status) {
+            add("cmpgate_http_responses_total", "Responses by status class.", false,
+                {{"listener", listener_names[i]}, {"class", std::to_string(status) + "xx"}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return parts[w]->server(i).statuses[status];
+                }));
+        }
+    }
+    for (std::size_t i = 0; i < upstream_names.size(); ++i) {
+        for (const ClientMetric& metric : kClientMetrics) {
+            add("cmpgate_upstream_deliveries_total",
+                "Messages to the CA by how delivering them ended.", false,
+                {{"upstream", upstream_names[i]}, {"result", std::string(metric.result)}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return parts[w]->client(i).*metric.counter;
+                }));
+        }
+    }
+    for (std::size_t i = 0; i < upstream_names.size(); ++i) {
+        add("cmpgate_upstream_connections", "Connections to the CA.", true,
+            {{"upstream", upstream_names[i]}},
+            sum(workers, [&](std::size_t w) -> const Count& { return parts[w]->client(i).open; }));
+    }
+    add("cmpgate_store_open", "Open transactions.", true, {}, static_cast<double>(sizes.open));
+    add("cmpgate_store_remembered", "Transactions remembered against replay.", true, {},
+        static_cast<double>(sizes.remembered));
+    add("cmpgate_store_kept_bytes", "Octets of requests and answers kept.", true, {},
+        static_cast<double>(sizes.kept_octets));
+}
+
+}  // namespace ra::app
