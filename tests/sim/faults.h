@@ -10,6 +10,7 @@ namespace test::sim {
 /// have none of a kind and some have plenty.
 struct Faults {
     explicit Faults(SeededRandom& random);
+    [[nodiscard]] static Faults none() noexcept { return Faults{}; }
 
     // Between device and gateway.
     unsigned answer_lost = 0;  // the device repeats
@@ -36,6 +37,9 @@ struct Faults {
     unsigned pool_full = 0;
     unsigned clock_steps = 0;
     unsigned reloads = 0;
+
+private:
+    Faults() = default;
 };
 
 }  // namespace test::sim

@@ -67,6 +67,7 @@ Bytes SimCa::answer(ByteView octets, Twist twist) {
     Bytes key = to_bytes(request.header.sender_kid.value_or(ByteView{}));
     append(key, *request.header.transaction_id);
     Transaction& transaction = transactions_[key];
+    const std::size_t issued_before = issued_;
     Bytes body;
     switch (request.type) {
         case BodyType::ir:
@@ -117,10 +118,10 @@ Bytes SimCa::answer(ByteView octets, Twist twist) {
     Bytes made = build_message(envelope, body);
     if (twist == Twist::truncated) made.resize(random.below(made.size()));
     if (twist == Twist::junk) made = random.octets(1 + random.below(2000));
-    const bool harmless =
-        twist == Twist::none || (twist == Twist::foreign_certificate &&
-                                 cmp::parse_pki_message(made, limits).value().type != BodyType::ip);
-    if (harmless) said_.insert(made);
+    // A foreign certificate is only wrong where there is one.
+    const bool meant =
+        twist == Twist::none || (twist == Twist::foreign_certificate && issued_ == issued_before);
+    if (meant) said_.insert(made);
     return made;
 }
 
