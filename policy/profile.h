@@ -82,7 +82,7 @@ struct Rules {
     std::vector<KeyPattern> keys;
     std::vector<NamePattern> subjects;  // any of; none: exactly the sender's own subject
     std::vector<NamePattern>
-        issuers;  // of a template that names its CA; for kur also the sender's own
+        issuers;  // of a template that names its CA; always also that of the sender
     std::vector<DnsPattern> san_dns;
     std::vector<IpRange> san_ip;
     std::vector<TextPattern> san_email;

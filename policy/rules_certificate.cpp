@@ -93,14 +93,15 @@ Decision judge_alt_names(const Facts& facts) {
     return Permit{};
 }
 
-/// The CA a template names; for kur the one that issued the certificate being updated will do.
+/// The CA a template names: a listed one, or that of the sender's own certificate, which stock
+/// clients fill in by themselves. It grants nothing: where the request goes is the profile's to
+/// say.
 Decision judge_issuer(const Facts& facts) {
     for (const Asked& asked : facts.asked) {
         if (asked.crmf == nullptr || !asked.crmf->cert_template.issuer) continue;
         const ByteView issuer = *asked.crmf->cert_template.issuer;
-        const bool of_updated =
-            facts.type() == BodyType::kur && same_name(issuer, facts.origin.signer->view().issuer);
-        if (!of_updated && !any_matches(facts.profile.rules.issuers, issuer, Sender{})) {
+        const bool of_sender = same_name(issuer, facts.origin.signer->view().issuer);
+        if (!of_sender && !any_matches(facts.profile.rules.issuers, issuer, Sender{})) {
             return refuse_body("issuer", PKIFailureInfo::wrongAuthority,
                                name_text(issuer) + " is not listed");
         }
