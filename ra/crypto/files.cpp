@@ -47,4 +47,15 @@ std::vector<Bytes> load_objects(const std::string& path, std::string_view label)
     return all;
 }
 
+std::string pem_text(std::string_view label, ByteView der) {
+    const BioPtr bio{BIO_new(BIO_s_mem())};
+    char* text = nullptr;
+    if (bio == nullptr || PEM_write_bio(bio.get(), std::string(label).c_str(), "", der.data(),
+                                        static_cast<long>(der.size())) <= 0) {
+        throw std::runtime_error("cannot write PEM");
+    }
+    const long length = BIO_get_mem_data(bio.get(), &text);
+    return {text, static_cast<std::size_t>(length)};
+}
+
 }  // namespace ra::crypto

@@ -16,4 +16,7 @@ namespace ra::crypto {
 /// The octets of a file. Throws std::runtime_error.
 [[nodiscard]] Bytes load_file(const std::string& path);
 
+/// One PEM block (RFC 7468).
+[[nodiscard]] std::string pem_text(std::string_view label, ByteView der);
+
 }  // namespace ra::crypto
