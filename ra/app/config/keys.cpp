@@ -26,7 +26,7 @@ const std::vector<SectionKeys>& all_keys() {
         {Section::ra, "profile.ra",
          {"trust", "intermediates", "crl", "crl_policy", "crl_grace", "allow", "require_cmc_ra"}},
         {Section::rules, "profile.rules",
-         {"key", "subject", "san_dns", "san_ip", "san_email", "san_uri", "eku", "key_usage", "max_validity",
+         {"key", "subject", "issuer", "issuer", "san_dns", "san_ip", "san_email", "san_uri", "eku", "key_usage", "max_validity",
           "max_backdate", "ca", "central_key_generation", "implicit_confirm", "extensions", "controls", "reg_info",
           "attributes", "general_info", "genm", "rr", "rr_reasons"}},
         {Section::store, "[store]",

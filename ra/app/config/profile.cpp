@@ -194,6 +194,8 @@ void read_rules(const Node& node, policy::Rules& rules, Faults& faults) {
     if (node.kind != Node::Kind::table) return;
     if (table.has("key")) rules.keys = read_patterns<policy::KeyPattern>(table, "key");
     rules.subjects = read_patterns<policy::NamePattern>(table, "subject");
+    rules.issuers = read_fixed_names(table, "issuer", table.texts("issuer"));
+    rules.issuers = read_fixed_names(table, "issuer", table.texts("issuer"));
     rules.san_dns = read_patterns<policy::DnsPattern>(table, "san_dns");
     rules.san_ip = read_patterns<policy::IpRange>(table, "san_ip");
     rules.san_email = read_patterns<policy::TextPattern>(table, "san_email");
