@@ -25,7 +25,7 @@ int check(const Options& options) {
     config::Faults faults{options.config};
     const config::Config config = config::read_config(options.config, faults);
     gateway::SettingsPtr settings;
-    LabCaPtr lab_ca;
+    std::unique_ptr<LabCaHost> lab_ca;
     if (!faults.has_errors()) settings = load_with_lab_ca(config, faults, lab_ca);
     std::cerr << faults.text();
     if (settings == nullptr) {

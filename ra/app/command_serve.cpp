@@ -18,14 +18,14 @@ int serve(const std::string& path) {
     config::Faults faults{path};
     const config::Config config = config::read_config(path, faults);
     gateway::SettingsPtr settings;
-    LabCaPtr lab_ca;
+    std::unique_ptr<LabCaHost> lab_ca;
     if (!faults.has_errors()) settings = load_with_lab_ca(config, faults, lab_ca);
     std::cerr << faults.text();
     if (settings == nullptr) return kFailed;
 
     Log log{config.log, config.directory};
-    auto server =
-        std::make_unique<Server>(config, settings, log, lab_ca.get(), inherited_sockets());
+    auto server = std::make_unique<Server>(config, settings, log, lab_ca ? &lab_ca->ca : nullptr,
+                                           inherited_sockets());
     server->start();
     announce(*server, config, log);
     notify_manager("READY=1");

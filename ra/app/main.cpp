@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
     app.failure_message([](const CLI::App*, const CLI::Error& fault) {
         return std::string("cmpgate: ") + fault.what() + " (cmpgate --help)\n";
     });
+    ra::app::add_demo(app, run);
     ra::app::add_serve(app, run);
     ra::app::add_check(app, run);
     ra::app::add_inspect(app, run);

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "ra/app/config/material.h"
+#include "ra/asn1/name.h"
 #include "ra/base/secret.h"
 
 namespace ra::app::config {
@@ -14,6 +15,23 @@ using std::chrono::microseconds;
 /// A signature of more than this does not run beside a worker's other messages (design:
 /// Concurrency).
 constexpr microseconds kSlowSignature{200};
+
+/// This name and no other; nullopt where a pattern cannot say it (multi-valued RDNs).
+std::optional<policy::NamePattern> exact_pattern(ByteView name) {
+    const auto rdns = asn1::parse_name(name);
+    if (!rdns) return std::nullopt;
+    policy::NamePattern pattern;
+    pattern.text = asn1::name_text(name);
+    for (const asn1::Rdn& rdn : *rdns) {
+        if (rdn.size() != 1) return std::nullopt;
+        policy::NamePattern::Attribute attribute;
+        attribute.type = to_bytes(rdn.front().type);
+        attribute.value.parts.push_back(
+            {policy::ValuePattern::Part::Kind::literal, rdn.front().text, {}});
+        pattern.rdns.push_back(std::move(attribute));
+    }
+    return pattern;
+}
 
 class Loader {
 public:
@@ -154,6 +172,12 @@ private:
         settings.ca_pubs = load_all(upstream.ca_pubs);
         gateway::ResponderAuthority& responder = settings.responder;
         responder.trust = load_trust(upstream.trust);
+        std::vector<crypto::CertificatePtr>& authorities = authorities_[upstream.name];
+        if (responder.trust != nullptr) {
+            authorities = responder.trust->anchors();
+            const auto between = load_all(upstream.trust.intermediates);
+            authorities.insert(authorities.end(), between.begin(), between.end());
+        }
         responder.pinned = load_all(upstream.responder.certificates);
         responder.ekus = upstream.responder.ekus;
         if (upstream.responder.issuer && upstream.responder.subject) {
@@ -169,12 +193,25 @@ private:
         return settings;
     }
 
+    /// A device may name the CA it asks: by default, whatever the upstream's trust is called.
+    std::vector<policy::NamePattern> issuers_of(const std::string& upstream) const {
+        std::vector<policy::NamePattern> patterns;
+        const auto found = authorities_.find(upstream);
+        if (found == authorities_.end()) return patterns;
+        for (const crypto::CertificatePtr& authority : found->second) {
+            if (auto pattern = exact_pattern(authority->subject()))
+                patterns.push_back(std::move(*pattern));
+        }
+        return patterns;
+    }
+
     policy::ProfilePtr load_profile(const ProfileConfig& config) {
         auto profile = std::make_shared<policy::Profile>(config.profile);
         profile->origin.trust = load_trust(config.origin_trust);
         profile->ra.trust = load_trust(config.ra_trust);
         if (profile->upstream.empty() && config_.upstreams.size() == 1)
             profile->upstream = config_.upstreams.front().name;
+        if (profile->rules.issuers.empty()) profile->rules.issuers = issuers_of(profile->upstream);
         profile->generation = generation_;
         return profile;
     }
@@ -184,6 +221,7 @@ private:
     std::uint64_t generation_;
     std::map<std::string, crypto::CredentialPtr> credentials_;
     std::map<std::string, crypto::TrustStorePtr> stores_;
+    std::map<std::string, std::vector<crypto::CertificatePtr>> authorities_;  // by upstream
 };
 
 }  // namespace

@@ -103,10 +103,16 @@ std::vector<Bytes> read_oids(const Table& table, std::string_view key) {
         Bytes oid =
             is_dotted ? asn1::parse_dotted(written.value) : asn1::oid_by_name(written.value);
         if (oid.empty()) {
+            static const std::vector<std::string_view> kCommon = {
+                "serverAuth",    "clientAuth",  "codeSigning", "emailProtection",
+                "timeStamping",  "OCSPSigning", "cmcCA",       "cmcRA",
+                "cmKGA",         "caCerts",     "rootCaCert",  "certReqTemplate",
+                "crlStatusList", "currentCRL",  "oldCertID"};
+            const std::string meant = suggestion(written.value, kCommon);
             table.faults().error(
-                written.at,
-                std::string(key) + ": " + in_quotes(written.value) +
-                    " is no object identifier known by name; write it dotted (1.3.6.1.5.5.7.3.2)");
+                written.at, std::string(key) + ": " + in_quotes(written.value) +
+                                " is no object identifier known by name" +
+                                (meant.empty() ? "; write it dotted (1.3.6.1.5.5.7.3.2)" : meant));
             continue;
         }
         oids.push_back(std::move(oid));

@@ -1,0 +1,106 @@
+#include "ra/app/demo_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <stdexcept>
+#include <system_error>
+
+#include "ra/crypto/files.h"
+
+namespace ra::app {
+namespace {
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+    const int file =
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file < 0) throw std::system_error(errno, std::generic_category(), path.string());
+    const auto written = ::write(file, content.data(), content.size());
+    ::close(file);
+    if (written != static_cast<ssize_t>(content.size())) {
+        throw std::runtime_error(path.string() + " cannot be written");
+    }
+}
+
+void write_credential(const std::filesystem::path& directory, const std::string& name,
+                      const crypto::Credential& credential) {
+    write_file(directory / (name + ".pem"),
+               crypto::pem_text("CERTIFICATE", credential.certificate->der()));
+    write_file(directory / (name + ".key"), credential.key->pem());
+}
+
+labca::Settings named(std::string name) {
+    labca::Settings settings;
+    settings.name = std::move(name);
+    return settings;
+}
+
+labca::Settings serving(const crypto::CertificatePtr& devices) {
+    labca::Settings settings = named("CN=Lab CA,O=cmpgate demo");
+    settings.responder = "CN=Lab CMP CA,O=cmpgate demo";
+    settings.trust = {devices};
+    return settings;
+}
+
+std::string config_text(std::uint16_t port) {
+    return R"(version = 1
+workers = 1
+allow_lab_ca = true
+
+[[listener]]
+name = "demo"
+url = "http://127.0.0.1:)" +
+           std::to_string(port) + R"("
+
+[[upstream]]
+name = "lab"
+url = "labca:"
+
+[[credential]]
+name = "ra"
+certificate = "file:ra.pem"
+key = "file:ra.key"
+
+[[profile]]
+name = "devices"
+origin = { signature = { trust = ["file:maker.pem", "file:ca.pem"] } }
+pop = "required"
+rules = { key = ["ec:P-256", "ec:P-384", "ed25519", "rsa>=3072"], subject = "CN=${sender.CN},O=cmpgate demo", issuer = "CN=Lab CA,O=cmpgate demo" }
+)";
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "cmpgate-demo-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+        throw std::system_error(errno, std::generic_category(), name);
+    }
+    path_ = name;
+}
+
+void TemporaryDirectory::remove() noexcept {
+    std::error_code ignored;  // what cannot be removed is in the temporary directory
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    path_.clear();
+}
+
+DemoWorld::DemoWorld(const std::filesystem::path& directory, std::uint16_t port)
+    : maker{named("CN=Device maker")},
+      lab_ca{serving(maker.ca.certificate())},
+      config{config_text(port)} {
+    write_file(directory / "maker.pem", maker.ca.certificate_pem());
+    write_file(directory / "ca.pem", lab_ca.ca.certificate_pem());
+    write_credential(directory, "device", *maker.ca.issue_device_certificate("CN=device-1"));
+    write_credential(directory, "ra",
+                     *lab_ca.ca.issue_device_certificate("CN=Demo RA,O=cmpgate demo"));
+    for (const char* key : {"new.key", "next.key"}) {
+        write_file(directory / key, crypto::PrivateKey::generate("ec:P-256")->pem());
+    }
+    write_file(directory / "cmpgate.toml", config);
+}
+
+}  // namespace ra::app
