@@ -134,6 +134,7 @@ asio::awaitable<void> Device::ask_again(Bytes octets) {
     if (known != positive_.end() && known->second != answer->der) {
         broken("S-05: a repetition got another answer than the first");
     }
+    if (known != positive_.end()) ++world_.repeated;
 }
 
 Device::Heard Device::listen(const Bytes& asked, const Bytes& answer) {

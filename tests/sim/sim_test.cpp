@@ -20,7 +20,7 @@ constexpr std::uint64_t kSeeds = 2000;
 #endif
 
 struct Totals {
-    std::size_t messages = 0, issued = 0, confirmed = 0, enrolled = 0;
+    std::size_t messages = 0, issued = 0, confirmed = 0, enrolled = 0, repeated = 0;
 };
 
 /// One seed: a few devices, an attacker, whatever goes wrong. The reason if a rule was broken.
@@ -42,6 +42,7 @@ std::string run_seed(std::uint64_t seed, bool trace, Totals& totals) {
     }
     totals.messages += world.calls();
     totals.issued += world.ca.issued();
+    totals.repeated += world.repeated;
     totals.confirmed += world.ca.confirmed();
     for (const auto& device : devices) totals.enrolled += device->enrolled();
     return {};
@@ -72,9 +73,12 @@ TEST_SUITE("sim") {
         }
         MESSAGE(seeds << " seeds, " << totals.messages << " messages, " << totals.issued
                       << " certificates issued, " << totals.confirmed << " confirmed, "
-                      << totals.enrolled << " devices enrolled");
+                      << totals.enrolled << " devices enrolled, " << totals.repeated
+                      << " answers repeated");
         // A world in which nothing works proves nothing.
-        if (failed == 0) CHECK(totals.enrolled > seeds);
+        if (failed != 0 || seeds < 100) return;
+        CHECK(totals.enrolled > seeds);
+        CHECK(totals.repeated > seeds / 4);
     }
 
     TEST_CASE("a seed replays: the same world twice") {

@@ -40,6 +40,7 @@ public:
     Genuine genuine;
     SimCa ca;
     std::vector<Overheard> overheard;
+    std::size_t repeated = 0;  // messages sent again that got the CA's answer again
 
     [[nodiscard]] ra::gateway::Store::Sizes sizes() const { return memory_.sizes(); }
     [[nodiscard]] ra::gateway::Store& store() noexcept { return memory_; }
