@@ -195,8 +195,7 @@ Result<Chain> ChainVerifier::verify(const TrustStore& trust, ByteView leaf, Byte
         return chain;
     }
     WallTime until = now + kMostVerdictAge;
-    for (const CertificatePtr& one : chain->path)
-        until = std::min(until, one->view().not_after + std::chrono::seconds{1});
+    for (const CertificatePtr& one : chain->path) until = std::min(until, one->view().not_after);
     if (trust.impl().crl_policy == CrlPolicy::hard)
         until = std::min(until, trust.impl().crl_next_update);
     impl_->positive.put(key, Positive{*chain, until});

@@ -21,8 +21,8 @@ using asn1::Tag;
 
 /// How a key of libcrypto signs.
 struct Scheme {
-    std::string_view type;  // libcrypto's name of the key type
-    unsigned bits;          // of the curve; 0: any
+    const char* type;  // libcrypto's name of the key type
+    unsigned bits;     // of the curve; 0: any
     asn1::Oid algorithm;
     const char* digest;
     bool null_parameters;
@@ -85,7 +85,7 @@ private:
     void choose_scheme() {
         const auto bits = static_cast<unsigned>(EVP_PKEY_get_bits(key_.get()));
         const auto fits = [this, bits](const Scheme& scheme) {
-            return EVP_PKEY_is_a(key_.get(), scheme.type.data()) == 1 &&
+            return EVP_PKEY_is_a(key_.get(), scheme.type) == 1 &&
                    (scheme.bits == 0 || scheme.bits == bits);
         };
         const auto* const scheme = std::find_if(std::begin(kSchemes), std::end(kSchemes), fits);
