@@ -143,7 +143,7 @@ Result<std::vector<PKIMessage>> parse_nested_at(ByteView content, std::size_t of
         const std::size_t at = list.offset();
         if (all.size() >= limits.nested_messages) return fail(Errc::too_many, "nested", at);
         RA_TRY(const Tlv tlv, list.read_tlv(Tag::sequence, "nested"));
-        RA_TRY(PKIMessage message, parse_pki_message(tlv.whole, limits));
+        RA_TRY(PKIMessage message, read_pki_message(DerReader{tlv.whole, at}, limits));
         if (message.type == BodyType::nested) {
             const auto inner_at =
                 at + static_cast<std::size_t>(message.content.data() - tlv.whole.data());

@@ -426,6 +426,14 @@ TEST_SUITE("ra/cmp") {
         CHECK(checked.error().offset == outer.size());
     }
 
+    TEST_CASE("nested: a fault in an inner header is placed in the outer message") {
+        const Bytes content = seq(seq(join({seq({5, 0}), kZero})));  // pvno is a NULL
+        const auto refused = parse_nested(content, 1000, Limits{});
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().field == "pvno");
+        CHECK(refused.error().offset == 1006);
+    }
+
     TEST_CASE("check_body: what it does not look into is still DER, within the depth") {
         const Limits limits;
         Bytes deep = seq({});
