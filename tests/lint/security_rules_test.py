@@ -21,7 +21,7 @@ def rules():
 def named():
     """rule -> files with a test of it: a doctest case or a Python test that begins with its name."""
     found = {}
-    case = re.compile(r'TEST_CASE(?:_FIXTURE\([^"]*|_TEMPLATE)?\(?\s*"([^"]*)"|def (test_[sS]_?\d\d\w*)|# test: (.*)')
+    case = re.compile(r'TEST_CASE(?:_FIXTURE\([^"]*|_TEMPLATE(?:_DEFINE)?)?\(?\s*"([^"]*)"|def (test_[sS]_?\d\d\w*)|# test: (.*)')
     for path, text in sources(".h", ".cpp", ".py", ".sh"):
         if not path.startswith("tests/") or path.startswith("tests/lint/"):
             continue
