@@ -34,6 +34,11 @@ public:
         return authority_.responder()->certificate;
     }
 
+    /// For tests that sign wrong answers with the right key.
+    [[nodiscard]] const crypto::CredentialPtr& responder_for_test() const noexcept {
+        return authority_.responder();
+    }
+
     /// A device with a certificate of this CA, as if its maker had put it there (IDevID): for
     /// demonstrations and tests. Throws std::invalid_argument (name), std::runtime_error.
     [[nodiscard]] crypto::CredentialPtr issue_device_certificate(
