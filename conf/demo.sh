@@ -76,6 +76,7 @@ if [[ -z $enrol ]]; then
     wait "$gateway" || status=$?
     gateway=
     echo "conf/demo.sh: the gateway did not start; what it said stands above" >&2
+    echo "If its port is taken, choose another: conf/demo.sh --port N (0: the system picks one)" >&2
     exit "$((status ? status : 1))"
 fi
 cat <&3 &
@@ -87,5 +88,6 @@ certificate=$(find . -maxdepth 1 -name '*.pem' -newer said | head -n 1)
 printf '\nThe device has a certificate of the lab CA, checked and passed on by the gateway:\n\n'
 openssl x509 -in "$certificate" -noout -subject -issuer -dates
 ((once)) && exit 0
-printf '\nThe gateway serves on; Ctrl-C ends it and removes what it wrote.\n'
+printf '\nThe gateway serves on; Ctrl-C ends it and removes what it wrote. The other commands above can be\n'
+printf 'tried in another terminal, from the folder with the new certificate:\n\n  cd %s\n\n' "$work"
 wait "$gateway"

@@ -39,7 +39,7 @@ def main():
             done = run(cmpgate, folder, "--once", "--port", port)
         print(done.stdout)
         assert done.returncode != 0
-        assert port in done.stdout and "in use" in done.stdout, "does not say which port is in use"
+        assert port in done.stdout and "taken" in done.stdout, "does not say which port is taken"
         assert not os.listdir(folder), f"left behind: {os.listdir(folder)}"
     print("demo: ok")
 
