@@ -1,0 +1,239 @@
+"""The figures: each yields rows of (figure, what, measured, reach, aim, verdict)."""
+
+import ssl
+import statistics
+import subprocess
+import threading
+import time
+
+from peers import EKU_CMC_CA, Pki
+from setup import cpu_seconds, free_port, resident_mb
+
+
+class Skipped(Exception):
+    """Something this machine lacks."""
+
+
+def row(number, what, value, reach, aim, unit="", smaller=False, note=""):
+    def good(limit):
+        return value <= limit if smaller else value >= limit
+
+    verdict = "aim" if good(aim) else "reach" if good(reach) else "SHORT"
+    sign = "≤" if smaller else "≥"
+    return (number, what, f"{value:.3g}{unit}", f"{sign} {reach:g}{unit}", f"{sign} {aim:g}{unit}",
+            verdict, note)
+
+
+def print_table(rows):
+    table = [("figure", "what", "measured", "reach", "aim", "verdict", "")] + rows
+    widths = [max(len(line[column]) for line in table) for column in range(7)]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+
+
+def median_of(runs, key):
+    return statistics.median(run[key] for run in runs)
+
+
+def against_haproxy(setup):
+    """1: requests per CPU-second; 1b: what is added at one connection, and the slowest 1 %."""
+    if not setup.has("haproxy"):
+        raise Skipped("haproxy is not installed")
+    repeats, rows = (1 if setup.quick else 7), []
+    with setup.test_ca() as ca, setup.gateway(ca.port) as gateway, setup.haproxy(ca.port) as haproxy:
+        both = {"gateway": gateway, "haproxy": haproxy}
+
+        def measured(program, connections, count):
+            before = cpu_seconds(program.process.pid)
+            run = setup.load(program.port, connections, count)
+            run["per_cpu_second"] = run["messages"] / (cpu_seconds(program.process.pid) - before)
+            return run
+
+        for connections in (16, 64):
+            count = 500 if setup.quick else 20_000
+            runs = {name: [] for name in both}
+            for repeat in range(repeats + 1):
+                for name, program in both.items():
+                    run = measured(program, connections, count)
+                    if repeat or setup.quick:  # the first warms up
+                        runs[name].append(run)
+            ours, theirs = (median_of(runs[name], "per_cpu_second") for name in both)
+            rows.append(row("1", f"of haproxy's requests per CPU-second, {connections} connections",
+                            100 * ours / theirs, 60, 80, " %",
+                            note=f"{ours:,.0f}/s and {theirs:,.0f}/s"))
+            ours, theirs = (median_of(runs[name], "p99_ms") for name in both)
+            rows.append(row("1b", f"p99 against haproxy's, {connections} connections", ours / theirs,
+                            1.5, 1, " ×", True, f"{ours:.2f} ms and {theirs:.2f} ms"))
+        runs = {"gateway": [], "haproxy": [], "ca": []}
+        for _ in range(repeats):
+            for name, program in {**both, "ca": ca}.items():
+                runs[name].append(setup.load(program.port, 1, 50 if setup.quick else 2000))
+        ours, theirs, direct = (1000 * median_of(runs[name], "p50_ms") for name in runs)
+        rows.append(row("1b", "latency added at 1 connection against haproxy's",
+                        (ours - direct) / max(theirs - direct, 1), 1.5, 1, " ×", True,
+                        f"{ours - direct:.0f} µs and {theirs - direct:.0f} µs"))
+    return rows
+
+
+def slow_ca(setup):
+    """5: a CA that takes 50 ms for each message."""
+    rows = []
+    with setup.test_ca(delay=50) as ca, setup.gateway(ca.port) as gateway:
+        for clients in (16,) if setup.quick else (16, 512):
+            count = clients * (2 if setup.quick else 40 if clients == 16 else 10)
+            direct = setup.load(ca.port, clients, count, "--cert-conf")
+            before = cpu_seconds(gateway.process.pid)
+            run = setup.load(gateway.port, clients, count, "--cert-conf")
+            cpu = 100 * (cpu_seconds(gateway.process.pid) - before) / run["seconds"]
+            bound = clients / 0.1
+            rows.append(row("5", f"transactions/s, {clients} clients, 50 ms a message",
+                            run["rate"] / 2, 0.9 * bound, 0.97 * bound, "/s",
+                            note=f"direct {direct['rate'] / 2:.0f}/s; gateway's CPU {cpu:.0f} %"))
+    return rows
+
+
+def make_pki(setup):
+    pki = Pki(setup.folder / "pki")
+    made = {"root": pki.root, "responder": pki.issue("responder", "p256", "/CN=CA", EKU_CMC_CA),
+            "device": pki.issue("device", "p256", "/CN=device"), "ra": pki.issue("ra", "p256", "/CN=RA"),
+            "new": pki.issue("new", "p256", "/CN=device")}
+    return made
+
+
+def certificate_der(path):
+    return ssl.PEM_cert_to_DER_cert(path.read_text())
+
+
+def signed_profile(pki):
+    """Everything checked: keys and trust are loaded at start."""
+    return f"""\
+trust = "file:{pki['root']}"
+responder = {{ eku = "cmcCA" }}
+credential = "ra"
+[[credential]]
+name = "ra"
+certificate = "file:{pki['ra'].certificate}"
+key = "file:{pki['ra'].key}"
+[[profile]]
+name = "devices"
+origin = {{ signature = {{ trust = "file:{pki['root']}" }} }}
+rules = {{ key = ["ec:P-256"], subject = "CN=${{sender.CN}}" }}
+upstream = "ca"
+"""
+
+
+def enrol_command(pki, port, folder, *options, path="/.well-known/cmp"):
+    return ["openssl", "cmp", "-cmd", "ir", "-server", f"127.0.0.1:{port}", "-path", path,
+            "-cert", pki["device"].certificate, "-key", pki["device"].key, "-newkey", pki["new"].key,
+            "-subject", "/CN=device", "-trusted", pki["root"], "-certout", folder / "out.pem",
+            "-keep_alive", "2", *options]
+
+
+def time_enrolments(command):
+    """Milliseconds from "sending IR" to "received PKICONF" of each, as the client prints them."""
+    times, began = [], None
+    with subprocess.Popen(["stdbuf", "-oL", "-eL", *map(str, command)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+        text = ""
+        watchdog = threading.Timer(60, client.kill)
+        watchdog.start()
+        for line in client.stdout:
+            now = time.monotonic()
+            text += line
+            if "sending IR" in line:
+                began = now
+            elif "received PKICONF" in line:
+                times.append(1000 * (now - began))
+        watchdog.cancel()
+        if client.wait():
+            raise RuntimeError(f"openssl cmp: {text[-2000:]}")
+    return times
+
+
+def stock_client(setup):
+    """6: `openssl cmp` at its own mock CA, through the gateway and without it."""
+    pki = make_pki(setup)
+    count = 2 if setup.quick else 31
+    rows = []
+    with setup.mock_ca(pki, pki["new"].certificate) as ca:
+        direct = statistics.median(time_enrolments(
+            enrol_command(pki, ca.port, setup.folder, "-repeat", count, path="/")))
+        for name, profile in (("opaque", None), ("checked", signed_profile(pki))):
+            with setup.gateway(ca.port, **({"profile": profile} if profile else {})) as gateway:
+                times = time_enrolments(enrol_command(pki, gateway.port, setup.folder, "-repeat", count))
+            if len(times) != count:
+                raise RuntimeError(f"{len(times)} of {count} enrolments seen")
+            rows.append(row("6", f"openssl cmp, ir + certConf, kept alive, {name}, p50",
+                            statistics.median(times), 8, 5, " ms", True, f"direct {direct:.1f} ms"))
+    return rows
+
+
+def memory(setup):
+    """7: resident memory, one worker."""
+    rows = []
+    with setup.test_ca() as ca, setup.gateway(ca.port) as gateway:
+        pid = gateway.process.pid
+        rows.append(row("7", "resident memory at start", resident_mb(pid), 16, 12, " MB", True))
+        most, stop = [0.0], threading.Event()
+
+        def sample():
+            while not stop.wait(0.05):
+                most[0] = max(most[0], resident_mb(pid))
+
+        sampler = threading.Thread(target=sample)
+        sampler.start()
+        try:
+            count = 2000 if setup.quick else 20_000
+            setup.load(gateway.port, 512, count)
+        finally:
+            stop.set()
+            sampler.join()
+        rows.append(row("7", "… 512 connections under load", max(most[0], resident_mb(pid)), 32, 24,
+                        " MB", True, f"{count:,} transactions"))
+    with setup.test_ca() as ca, setup.gateway(ca.port) as gateway:
+        idle = 200 if setup.quick else 10_000
+        holder = subprocess.Popen([setup.bench, "load", "--port", str(gateway.port), "--connections",
+                                   str(idle), "--transactions", str(idle), "--hold"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with holder:
+            line = holder.stdout.readline()
+            if line.strip() != "holding":
+                raise RuntimeError(f"{idle} connections could not be held")
+            rows.append(row("7", f"… {idle:,} idle connections, one exchange each",
+                            resident_mb(gateway.process.pid), 45, 35, " MB", True))
+            holder.stdin.close()
+    return rows
+
+
+def start(setup):
+    """8: from the spawn to the answer of a signed ir, checked."""
+    pki = make_pki(setup)
+    request = setup.folder / "ir.der"
+    times = []
+    with setup.mock_ca(pki, pki["new"].certificate) as ca:
+        done = subprocess.run(list(map(str, enrol_command(pki, ca.port, setup.folder, "-reqout", request,
+                                                          "-implicit_confirm", path="/"))),
+                              capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        octets, issued = request.read_bytes(), certificate_der(pki["new"].certificate)
+        for _ in range(2 if setup.quick else 11):
+            port = free_port()
+            began = time.monotonic()
+            with setup.gateway(ca.port, signed_profile(pki), wait=False, port=port) as gateway:
+                while True:
+                    try:
+                        status, content = setup.post(port, octets)
+                        break
+                    except ConnectionRefusedError:
+                        if time.monotonic() - began > 10:
+                            raise
+                        time.sleep(0.0005)
+                times.append(1000 * (time.monotonic() - began))
+                if issued not in content:
+                    raise RuntimeError(f"{status}, without the certificate\n{gateway.output}")
+    return [row("8", "start to the first answered ir, keys and trust loaded", statistics.median(times), 50,
+                20, " ms", True, f"fastest {min(times):.1f} ms")]
+
+
+FIGURES = {"1": against_haproxy, "5": slow_ca, "6": stock_client, "7": memory, "8": start}
