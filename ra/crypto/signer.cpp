@@ -8,6 +8,7 @@
 #include "ra/asn1/der_writer.h"
 #include "ra/asn1/oids.h"
 #include "ra/base/secret.h"
+#include "ra/base/time.h"
 #include "ra/cmp/build.h"
 #include "ra/crypto/files.h"
 #include "ra/crypto/ossl.h"
@@ -113,10 +114,9 @@ private:
         cost_ = std::chrono::nanoseconds::max();
         const Bytes data(64);
         for (int round = 0; round < kRounds; ++round) {
-            const auto begun = std::chrono::steady_clock::now();
+            const auto begun = BootClock::now();
             if (!sign(data)) throw std::runtime_error("key does not sign");
-            cost_ =
-                std::min<std::chrono::nanoseconds>(cost_, std::chrono::steady_clock::now() - begun);
+            cost_ = std::min<std::chrono::nanoseconds>(cost_, BootClock::now() - begun);
         }
     }
 
