@@ -12,6 +12,7 @@ KEY_ALGORITHMS = {
     "rsa": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
     "p256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "p384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    "p521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
     "ed25519": ["-algorithm", "ED25519"],
 }
 EKU_CMC_CA = "1.3.6.1.5.5.7.3.27"  # id-kp-cmcCA: may answer for the CA
