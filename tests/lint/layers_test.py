@@ -47,7 +47,7 @@ LIBRARY_ONLY_IN = {
     r"CLI/": [r"ra/app/"],
     r"spdlog/": [r"ra/app/", r"ra/base/log"],
     r"systemd/": [r"ra/app/"],
-    r"boost/json": [r"ra/cmp/.*\.cpp$", r"ra/app/.*\.cpp$"],
+    r"boost/json": [r"ra/cmp/(.*\.cpp|inspect_tree\.h)$", r"ra/app/.*\.cpp$"],
     r"boost/beast": [r"transports/common/asio_impl\.cpp$", r"transports/http1/"],
     r"boost/asio": [r"ra/exchange\.h$", r"ra/(gateway|upstream|store|labca|app)/", r"transports/"],
     # Sockets and timers stay behind the transports and the Timers of the ports.

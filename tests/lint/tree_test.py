@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The shape of the tree: what lies at the top, how long files are, how headers begin."""
 
+import re
 import subprocess
 
 from sources import ROOT, finish, sources
@@ -33,7 +34,7 @@ def main():
         for number, line in enumerate(text.splitlines(), 1):
             if "TODO" in line and "TODO(#" not in line:
                 faults.append(f"{path}:{number}: a TODO names its issue: TODO(#n)")
-            if "FIXME" in line or "XXX" in line:
+            if "FIXME" in line or re.search(r"\bXXX\b", line):
                 faults.append(f"{path}:{number}: say it as TODO(#n) or do it")
     finish("tree", faults, warnings)
 
