@@ -16,7 +16,10 @@ workers = {workers}
 [log]
 level = "{level}"
 [store]
-open_per_principal = 100000
+open = 1000000
+open_per_principal = 1000000
+remembered = 10000000
+remembered_per_principal = 10000000
 [[listener]]
 url = "http://127.0.0.1:{port}"
 [[upstream]]
