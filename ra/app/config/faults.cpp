@@ -58,7 +58,7 @@ std::string Faults::text() const {
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
     std::string_view best;
-    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    std::size_t best_distance = std::max<std::size_t>(2, (word.size() + 1) / 3) + 1;
     for (const std::string_view candidate : known) {
         // A shortened or lengthened word ("sub", "operation") is near whatever its length.
         const bool prefix = word.size() >= 3 && candidate.size() >= 3 &&

@@ -117,11 +117,12 @@ bool known_version(const Table& root) {
     return false;
 }
 
-Config read_root(const Node& document, Faults& faults) {
+/// nullopt: of a version that is not ours to read.
+std::optional<Config> read_root(const Node& document, Faults& faults) {
     Config config;
     const Node empty{.kind = Node::Kind::table, .at = {}, .text = {}, .items = {}, .entries = {}};
     const Table root{document, Section::root, faults};
-    if (!known_version(root)) return config;
+    if (!known_version(root)) return std::nullopt;
 
     config.workers = static_cast<unsigned>(root.integer("workers", 0, 1024, 0));
     config.drain_timeout =
@@ -164,13 +165,14 @@ Config read_root(const Node& document, Faults& faults) {
 }  // namespace
 
 Config parse_config(const std::string& text, const std::string& file, Faults& faults) {
-    Config config;
+    std::optional<Config> read;
     try {
-        config = read_root(parse_toml(text, file), faults);
+        read = read_root(parse_toml(text, file), faults);
     } catch (const SyntaxError& fault) {
         faults.error(fault.at(), std::string("syntax: ") + fault.what());
-        return config;
     }
+    if (!read) return {};
+    Config config = std::move(*read);
     config.file = file;
     config.directory = std::filesystem::path(file).parent_path().string();
     judge(config, faults);
