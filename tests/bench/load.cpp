@@ -33,23 +33,25 @@ public:
     }
 
     LoadResult run() {
-        std::vector<Connection> connections(settings_.connections);
-        for (std::size_t i = 0; i < connections.size(); ++i) {
-            connections[i].socket = connect_to(settings_.port);
+        connections_.resize(settings_.connections);
+        for (std::size_t i = 0; i < connections_.size(); ++i) {
+            connections_[i].socket = connect_to(settings_.port);
             epoll_event event{};
             event.events = EPOLLIN;
             event.data.u64 = i;
-            if (::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, connections[i].socket.fd(), &event) != 0)
+            if (::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, connections_[i].socket.fd(), &event) != 0)
                 throw std::runtime_error("epoll_ctl");
         }
         const Clock::time_point begin = Clock::now();
-        for (Connection& connection : connections) begin_transaction(connection);
+        const std::size_t first =
+            settings_.hold ? std::min(kHoldWindow, connections_.size()) : connections_.size();
+        for (std::size_t i = 0; i < first; ++i) begin_transaction(connections_[i]);
         std::array<epoll_event, 256> events{};
         while (open_ > 0) {
             const int count = ::epoll_wait(epoll_.fd(), events.data(), events.size(), kPatience);
             if (count == 0) throw std::runtime_error("no answer in 30 s");
             for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
-                take(connections[events[i].data.u64]);
+                take(connections_[events[i].data.u64]);
             }
         }
         result_.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -64,6 +66,8 @@ public:
 
 private:
     static constexpr int kPatience = 30'000;  // ms
+    // Held connections are to be idle, not a burst: so many transactions at a time.
+    static constexpr std::size_t kHoldWindow = 64;
     struct Connection {
         Socket socket;
         std::string in;
@@ -113,7 +117,7 @@ private:
             return;
         }
         --open_;
-        begin_transaction(connection);
+        begin_transaction(settings_.hold ? connections_[begun_ % connections_.size()] : connection);
     }
 
     bool check(const Connection& connection, const HttpMessage& answer) {
@@ -151,6 +155,7 @@ private:
     Socket epoll_;
     std::string ir_head_, conf_head_, out_;
     Template::Id run_{};  // no transactionID of another run comes again
+    std::vector<Connection> connections_;
     std::uint64_t begun_ = 0, open_ = 0;
     std::vector<Clock::duration> latencies_;
     LoadResult result_;

@@ -12,7 +12,8 @@ struct LoadSettings {
     unsigned connections = 1;
     std::uint64_t transactions = 1000;
     bool cert_conf = false;  // else implicitConfirm is asked for
-    bool hold = false;       // keep all connections open until standard input ends
+    // Keep all connections open until standard input ends; they take turns before.
+    bool hold = false;
 };
 
 struct LoadResult {
