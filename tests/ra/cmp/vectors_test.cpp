@@ -131,9 +131,6 @@ TEST_SUITE("ra/cmp") {
         CHECK_FALSE(request.cert_template.wants_central_key_generation());
         CHECK(request.cert_template.public_key->key.size() == 65);
         CHECK(request.cert_template.extensions.size() >= 1);
-        const auto certificate =
-            asn1::parse_certificate(test::read_file(test::vector_folder() / "ee.pem"));
-        CHECK_FALSE(certificate.has_value());  // PEM is not DER
     }
 
     TEST_CASE("vectors: protection by MAC, implicitConfirm, polling, failure, revocation") {
