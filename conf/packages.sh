@@ -12,8 +12,12 @@ CMPGATE_BUILD_PACKAGES=(
 # What the tests need beyond that: the test framework, peers and tools.
 CMPGATE_TEST_PACKAGES=(
     doctest-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
-    git python3 procps curl haproxy
+    git python3 curl
 )
+
+# What the figures are taken against.
+# shellcheck disable=SC2034  # used by tests/run.sh
+CMPGATE_BENCH_PACKAGES=(haproxy)
 
 # Installs whichever of the packages named are missing; says so first, and what to do without root.
 # Quiet and quick (no apt-get at all) when nothing is missing.

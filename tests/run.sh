@@ -62,7 +62,9 @@ done
 ((${#modes[@]})) || modes=(dev)
 
 if ((install)); then
-    cmpgate_install "${CMPGATE_BUILD_PACKAGES[@]}" "${CMPGATE_TEST_PACKAGES[@]}"
+    packages=("${CMPGATE_BUILD_PACKAGES[@]}" "${CMPGATE_TEST_PACKAGES[@]}")
+    [[ " ${modes[*]} " == *" bench "* ]] && packages+=("${CMPGATE_BENCH_PACKAGES[@]}")
+    cmpgate_install "${packages[@]}"
 fi
 
 # A clean clone elsewhere finds what an earlier one compiled.
