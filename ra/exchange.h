@@ -29,8 +29,15 @@ struct TraceId {
 /// decides (spec 03, 1.1). Each transport has its own table label <-> Operation.
 enum class Operation : std::uint8_t {
     unspecified,  // the bare path
-    ir, cr, kur, p10cr, rr,
-    get_ca_certs, get_root_update, get_cert_req_template, get_crls,
+    ir,
+    cr,
+    kur,
+    p10cr,
+    rr,
+    get_ca_certs,
+    get_root_update,
+    get_cert_req_template,
+    get_crls,
     nested,
 };
 
