@@ -39,7 +39,11 @@ LabCa::LabCa(Settings settings, const Clock& clock, Random& random)
 asio::awaitable<Reply> LabCa::exchange(Arrival arrival) {
     cmp::MessageBuffer buffer{std::move(arrival.der)};
     const auto parsed = cmp::parse_pki_message(buffer.view(), settings_.limits);
-    if (parsed) co_return Answer{answer(*parsed)};
+    if (parsed) {
+        Bytes answered = answer(*parsed);
+        if (answered.empty()) co_return Overloaded{};
+        co_return Answer{std::move(answered)};
+    }
 
     const cmp::Salvage salvaged = cmp::salvage(buffer.view(), settings_.limits);
     const Bytes nonce = authority_.random_octets(kNonceOctets);
@@ -147,7 +151,7 @@ Bytes LabCa::build(const cmp::PKIMessage& request, const Authentic* sender, Said
     const Bytes header = cmp::build_header(fields);
     auto message = by_mac ? crypto::protect_with_mac(*sender->mac, header, said.body, {})
                           : crypto::protect(signer, header, said.body);
-    // Signing with our own key failed: nothing better is left to say.
+    // Signing with our own key failed: without a protection nothing is left to say.
     return message ? std::move(*message) : Bytes{};
 }
 

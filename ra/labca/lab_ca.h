@@ -73,6 +73,7 @@ private:
                                         const Wanted& wanted, Claimed& claimed);
     [[nodiscard]] Checked<Bytes> gen_value(const cmp::InfoTypeAndValue& asked) const;
 
+    /// Empty: signing failed.
     [[nodiscard]] Bytes build(const cmp::PKIMessage& request, const Authentic* sender, Said said);
     [[nodiscard]] Bytes error(const cmp::PKIMessage& request, const Authentic* sender,
                               const Refused& refused);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <optional>
 #include <string>
 
@@ -100,7 +101,8 @@ public:
         return std::get<Answer>(test::run(ca_->exchange(std::move(arrival)))).der;
     }
     [[nodiscard]] static Random& random() {
-        static test::SeededRandom seeded{1};
+        static std::atomic<std::uint64_t> seeds{1};
+        thread_local test::SeededRandom seeded{seeds++};
         return seeded;
     }
 
