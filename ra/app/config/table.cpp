@@ -199,6 +199,7 @@ std::vector<const Node*> Table::tables(std::string_view key) const {
     } else {
         faults_.error(value->at, std::string(key) + " may stand several times: write [[" +
                                      std::string(key) + "]] with two brackets");
+        if (value->kind == Node::Kind::table) tables.push_back(value);  // for its own faults
     }
     return tables;
 }
