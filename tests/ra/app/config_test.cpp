@@ -113,7 +113,8 @@ TEST_SUITE("ra/app") {
              {13, 1},
              "unknown key \"zzzzzzzz\" in [log]"},
             {"single brackets",
-             "version = 1\n[profile]\n" + minimal("").substr(12, kMinimal.find("[[profile]]") - 12),
+             "version = 1\n[profile]\norigin.signature.trust = \"file:a.pem\"\n" +
+                 minimal("").substr(12, kMinimal.find("[[profile]]") - 12),
              {2, 1},
              "two brackets"},
             {"number for text", minimal("name = 3\n"), {12, 8}, "name is a text, not a number"},
