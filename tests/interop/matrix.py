@@ -164,6 +164,16 @@ class Matrix:
         return f"no answer ({run.reason})"
 
 
+def gaps():
+    """What the table must have and has not, or has twice: a cell that is taken out is noticed."""
+    confirmed = [(operation, confirm) for operation in ("ir", "cr", "kur", "p10cr") for confirm in ("certConf", "implicit")]
+    wanted = {(ca, operation, confirm, key) for ca in ("lab", "mock") for key in ("rsa", "p256", "p384", "ed25519")
+              for operation, confirm in [*confirmed, ("rr", "-"), ("genm", "-")]}
+    cells = [tuple(row[:4]) for row in rows()]
+    return sorted("/".join(cell) for cell in wanted - set(cells)) + sorted(
+        f"{'/'.join(cell)} twice" for cell in set(cells) if cells.count(cell) > 1)
+
+
 def rows():
     for line in TABLE.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -200,8 +210,11 @@ def main():
                 else:
                     failed += 1
                     print(f"WRONG {'/'.join(row[:4])}: {outcome}; the table says: {row[4]}\n{said}")
-    print(f"openssl {version}: {len(chosen)} cells, {failed} changed")
-    sys.exit(1 if failed or not chosen else 0)
+    missing = gaps()
+    for cell in missing:
+        print(f"WRONG tests/matrix.tsv lacks {cell}")
+    print(f"openssl {version}: {len(chosen)} cells, {failed} changed, {len(missing)} missing")
+    sys.exit(1 if failed or missing or not chosen else 0)
 
 
 if __name__ == "__main__":
