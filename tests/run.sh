@@ -23,6 +23,7 @@ Options:
   --label L         only tests with this label (regular expression); see --list
   --test T          only tests whose name matches (regular expression)
   --list            list the tests and their labels instead of running them
+  --dry-run         say what would be run, and do nothing
   --keep-going      go on after a failure: build what can be built, run the remaining modes
   --no-install      use what is installed
   --jobs N          processes at a time (default: one a core)
@@ -38,7 +39,7 @@ source_dir=$PWD
 # shellcheck source=../conf/packages.sh
 source conf/packages.sh
 
-modes=() label='' name='' keep_going=0 install=1 list=0
+modes=() label='' name='' keep_going=0 install=1 list=0 dry_run=0
 jobs=$(nproc) fuzz_minutes=0 sim_seed='' bench_arguments=()
 need() { [[ -n ${2-} ]] || { echo "tests/run.sh: $1 needs a value" >&2; exit 2; }; }
 number() { [[ $2 =~ ^[0-9]+$ ]] || { echo "tests/run.sh: $1 needs a number, not '$2'" >&2; exit 2; }; }
@@ -52,6 +53,7 @@ while (($#)); do
         --test) need "$@"; name=$2; shift ;;
         --jobs) need "$@"; number "$@"; jobs=$2; shift ;;
         --list) list=1 ;;
+        --dry-run) dry_run=1 ;;
         --keep-going) keep_going=1 ;;
         --no-install) install=0 ;;
         --help | -h) usage; exit 0 ;;
@@ -60,6 +62,10 @@ while (($#)); do
     shift
 done
 ((${#modes[@]})) || modes=(dev)
+if ((dry_run)); then
+    echo "modes: ${modes[*]}${name:+; tests: $name}${label:+; label: $label}${sim_seed:+; seed: $sim_seed}"
+    exit 0
+fi
 
 if ((install)); then
     packages=("${CMPGATE_BUILD_PACKAGES[@]}" "${CMPGATE_TEST_PACKAGES[@]}")

@@ -3,9 +3,10 @@
 
 Fenced blocks whose info string has `file=NAME` become files; `sh run` blocks are run by bash and
 must end well, `sh run fails` blocks must not. A `sh background` block is started, and ended at the
-end; the next block begins when it has printed a URL. Other `sh` blocks name the scripts of the
-repository, which must exist and know the options shown. The keys and certificates the text speaks of
-are there; its ports are replaced by free ones.
+end; the next block begins when it has printed a URL. Each line of a `text said` block it has said by then. Other `sh` blocks, and `commands` within lines, name
+scripts of the repository: tests/run.sh is run with --dry-run and must know tests of the name shown,
+conf/demo.sh is what demo_test.py runs, and each must know the options shown. The keys and certificates
+the text speaks of are there; its ports are replaced by free ones.
 """
 
 import argparse
@@ -29,15 +30,36 @@ def blocks(text):
         yield found[1], found[2].split(), found[3], text.count("\n", 0, found.start()) + 1
 
 
-def check_script(command):
-    """A script of the repository that is named with options: all of them are in its --help."""
+SCRIPTS = ("conf/demo.sh", "tests/run.sh", ".ci/run")
+
+
+def check_script(command, tests):
+    """What is wrong with a command that names a script of the repository; None: nothing."""
     script, *options = command.split()
     path = ROOT / script
-    if not os.access(path, os.X_OK):
+    if script not in SCRIPTS or not os.access(path, os.X_OK):
         return f"{script} is no program of the repository"
-    text = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=20, check=False).stdout
-    unknown = [option for option in options if option.startswith("--") and option not in text]
+    if script == ".ci/run":
+        return None if not options else f"{script} takes no options"
+    if script == "tests/run.sh":
+        done = subprocess.run([path, *options, "--dry-run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=20, check=False)
+        if done.returncode != 0:
+            return done.stdout
+        name = re.search(r"tests: (\S+)", done.stdout)
+        if name and not any(re.search(name[1], test) for test in tests):
+            return f"no test is called {name[1]}"
+        return None
+    known = set(re.findall(r"(?<!\S)--[a-z-]+", subprocess.run([path, "--help"], capture_output=True, text=True, timeout=20,
+                                                              check=False).stdout))
+    unknown = [option for option in options if option.startswith("--") and option not in known]
     return f"{script} does not know {unknown}" if unknown else None
+
+
+def inline_commands(text):
+    """Scripts with their options in the running text."""
+    outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [code for code in re.findall(r"`([^`\n]+)`", outside) if code.split()[0] in SCRIPTS]
 
 
 def make_files(folder):
@@ -60,7 +82,10 @@ def with_free_port(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cmpgate", required=True, type=pathlib.Path)
+    parser.add_argument("--tests", required=True, type=pathlib.Path, help="the build tree whose tests there are")
     options = parser.parse_args()
+    listed = subprocess.run(["ctest", "--test-dir", options.tests, "-N"], capture_output=True, text=True, timeout=60, check=True)
+    tests = re.findall(r"Test +#\d+: (\S+)", listed.stdout)
     environment = dict(os.environ, PATH=f"{options.cmpgate.resolve().parent}:{os.environ['PATH']}")
 
     ran, faults, running = 0, [], []
@@ -74,6 +99,12 @@ def main():
                 names = [word[5:] for word in words if word.startswith("file=")]
                 if names:
                     pathlib.Path(names[0]).write_text(content, encoding="utf-8")
+                elif language == "text" and "said" in words:
+                    for said in content.splitlines():
+                        try:
+                            running[-1].wait_for(re.escape(said), timeout=5)
+                        except TimeoutError:
+                            faults.append(f"{where}: not said: {said}")
                 elif language == "sh" and "background" in words:
                     running.append(Program(["bash", "-c", "exec " + content.strip()], environment))
                     running[-1].wait_for(r"http://\S+")
@@ -86,10 +117,14 @@ def main():
                         faults.append(f"{where}: ended with {done.returncode}")
                 elif language == "sh":
                     for command in filter(None, (text.split("#")[0].strip() for text in content.splitlines())):
-                        if fault := check_script(command):
+                        if fault := check_script(command, tests):
                             faults.append(f"{where}: {fault}")
                 else:
                     continue
+                ran += 1
+            for command in inline_commands(text):
+                if fault := check_script(command, tests):
+                    faults.append(f"README.md: `{command}`: {fault}")
                 ran += 1
         finally:
             for program in running:
