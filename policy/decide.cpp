@@ -77,6 +77,7 @@ std::string see_key(const Facts& facts) {
            std::to_string(key->facts().bits) + " bit";
 }
 std::string see_signer(const Facts& facts) {
+    if (facts.origin.signer == nullptr) return "MAC of " + name_text(facts.sender.subject);
     return name_text(facts.sender.subject) + " serial " +
            ra::to_hex(facts.origin.signer->view().serial);
 }
@@ -93,6 +94,8 @@ std::string see_extension(const Facts& facts) {
 }
 
 constexpr std::array kRules{
+    NamedRule{"protection-kind", [](const Facts& f) { return is_kur(f) || is_rr(f); },
+              judge_protection_kind, see_signer},
     NamedRule{"body-not-judged", always, judge_body, see_type},
     NamedRule{"request-count", always, judge_counts, see_count},
     NamedRule{"duplicate-element", always, judge_duplicates, see_elements},
@@ -154,8 +157,7 @@ std::vector<Asked> asked_in(const Body& body) {
 
 Facts facts_of(const ProvenRequest& request, ra::WallTime now) {
     const Origin& origin = request.origin();
-    const Sender sender{origin.signer->subject(),
-                        origin.ra_authority && request.profile().ra.any_subject};
+    const Sender sender{origin.subject, origin.ra_authority && request.profile().ra.any_subject};
     return {request.message(),
             request.profile(),
             origin,

@@ -2,8 +2,11 @@
 
 #include "policy/access.h"
 #include "policy/distinguished_name.h"
+#include "policy/pattern_match.h"
 #include "policy/pipeline.h"
 #include "policy/text.h"
+#include "ra/asn1/der_writer.h"
+#include "ra/asn1/oids.h"
 #include "ra/cmp/oids.h"
 #include "ra/crypto/protection.h"
 
@@ -13,6 +16,8 @@ namespace {
 using ra::Errc;
 using ra::cmp::PKIHeader;
 using ra::crypto::ProtectionKind;
+
+constexpr ra::asn1::Oid kCommonName = ra::asn1::oid("2.5.4.3");
 
 bool begins_transaction(BodyType type) noexcept {
     return type != BodyType::certConf && type != BodyType::pollReq && type != BodyType::popdecr;
@@ -95,6 +100,76 @@ Principal opaque_principal(const PKIHeader& header, ra::ListenerId listener) {
     return {ra::crypto::sha256(prefix, header.sender_kid ? *header.sender_kid : header.sender)};
 }
 
+/// Each secret of a reference is somebody else: what one began, the next cannot go on with.
+Principal mac_principal(ra::ByteView reference, std::uint64_t generation) {
+    ra::Bytes identity;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        identity.push_back(static_cast<std::uint8_t>(generation >> static_cast<unsigned>(shift)));
+    ra::append(identity, reference);
+    return {ra::crypto::sha256(ra::as_bytes("mac:"), identity)};
+}
+
+/// Name with CN=reference alone: who the holder of a secret is.
+ra::Bytes name_of_reference(ra::ByteView reference) {
+    using ra::asn1::Tag;
+    ra::asn1::DerWriter writer;
+    {
+        const auto name = writer.open(Tag::sequence);
+        const auto rdn = writer.open(Tag::set);
+        const auto attribute = writer.open(Tag::sequence);
+        writer.oid(kCommonName.view());
+        writer.tlv(Tag::utf8_string, reference);
+    }
+    return std::move(writer).take();
+}
+
+/// The CN of `sender`; nullopt: no directoryName, or not exactly one readable CN. Empty `sender` is
+/// the NULL-DN.
+std::optional<std::string_view> sender_cn(const PKIHeader& header) {
+    const auto name = ra::cmp::directory_name(header.sender);
+    if (!name) return std::nullopt;
+    return sender_value(Sender{*name}, kCommonName.view());
+}
+
+bool is_null_dn(const PKIHeader& header) {
+    const auto name = ra::cmp::directory_name(header.sender);
+    return name && name->size() == 2;  // an empty SEQUENCE
+}
+
+/// senderKID names the secret; where it is missing, the CN of sender does (RFC 9483 3.1
+/// wants both the same, and stock clients whose name is not known send NULL-DN).
+Judged<OriginPlan> plan_mac(const PKIHeader& header, const OriginSettings& origin) {
+    OriginPlan plan;
+    plan.kind = OriginPlan::Kind::mac;
+    const auto cn = sender_cn(header);
+    if (header.sender_kid) {
+        plan.reference = ra::to_bytes(*header.sender_kid);
+    } else if (cn) {
+        plan.reference = ra::to_bytes(ra::as_bytes(*cn));
+    }
+    if (plan.reference.empty()) {
+        return refuse("sender-kid", PKIFailureInfo::badMessageCheck,
+                      "neither senderKID nor a CN in sender names a secret (R-011)");
+    }
+    if (origin.sender_is_reference && !is_null_dn(header) &&
+        (!cn || !ra::equal(ra::as_bytes(*cn), plan.reference))) {
+        return refuse("sender-kid", PKIFailureInfo::badMessageCheck,
+                      "CN of sender is not the senderKID of the MAC (R-011); "
+                      "origin.sender_is_reference = false lets it pass");
+    }
+    auto parameters = ra::crypto::parse_mac_parameters(*header.protection_alg, origin.mac_limits);
+    if (!parameters) {
+        const bool unknown = parameters.error().code == Errc::unsupported;
+        return refuse("mac-parameters",
+                      unknown || parameters.error().code == Errc::bad_value
+                          ? PKIFailureInfo::badAlg
+                          : PKIFailureInfo::badDataFormat,
+                      error_text(parameters.error()));
+    }
+    plan.mac = std::move(*parameters);
+    return plan;
+}
+
 Judged<void> check_signer(const PKIHeader& header, const ra::crypto::Certificate& signer,
                           const OriginSettings& origin) {
     if (!signer.may_sign()) {
@@ -127,24 +202,30 @@ Judged<OriginPlan> plan_origin(const ProfiledMessage& message, ra::WallTime now)
     if (profile.origin.kind == OriginSettings::Kind::opaque)
         return OriginPlan{OriginPlan::Kind::opaque, nullptr, nullptr};
 
-    if (profile.origin.trust == nullptr) {
+    const bool macs = profile.origin.mac == OriginSettings::Mac::secrets;
+    if (profile.origin.trust == nullptr && !macs) {
         return refuse("no-trust", PKIFailureInfo::notAuthorized,
                       "profile " + profile.name + " trusts nobody (S-10)");
     }
-    switch (ra::crypto::protection_kind(message.message())) {
+    const ProtectionKind kind = ra::crypto::protection_kind(message.message());
+    switch (kind) {
         case ProtectionKind::none:
             return refuse("unprotected", PKIFailureInfo::badMessageCheck,
                           "message without protection (R-007)");
         case ProtectionKind::mac:
+            if (macs) break;
             return refuse("protection-kind", PKIFailureInfo::wrongIntegrity,
                           "MAC where a signature is required (R-010)");
         case ProtectionKind::signature:
-            break;
+            if (profile.origin.trust != nullptr) break;
+            return refuse("protection-kind", PKIFailureInfo::wrongIntegrity,
+                          "signature where a MAC is required (R-010)");
     }
     if (auto time =
             check_time(message.message().header, profile.origin, message.message().type, now);
         !time)
         return std::move(time).error();
+    if (kind == ProtectionKind::mac) return plan_mac(message.message().header, profile.origin);
     return OriginPlan{OriginPlan::Kind::signature, profile.origin.trust.get(),
                       profile.ra.trust.get()};
 }
@@ -155,6 +236,19 @@ Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPl
     Origin origin;
     if (plan.kind == OriginPlan::Kind::opaque) {
         origin.principal = opaque_principal(header, listener);
+        return Access::authentic(std::move(message), std::move(origin));
+    }
+
+    if (plan.kind == OriginPlan::Kind::mac) {
+        if (!facts.mac) {
+            return refuse("mac", PKIFailureInfo::badMessageCheck,
+                          facts.mac_detail.empty() ? error_text(facts.mac.error())
+                                                   : std::string(facts.mac_detail));
+        }
+        origin.principal = mac_principal(plan.reference, facts.secret_generation);
+        origin.verified = true;
+        origin.subject = name_of_reference(plan.reference);
+        origin.reference = plan.reference;
         return Access::authentic(std::move(message), std::move(origin));
     }
 
@@ -175,6 +269,7 @@ Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPl
     origin.principal = signature_principal(*chain.leaf);
     origin.verified = true;
     origin.signer = chain.leaf;
+    origin.subject = ra::to_bytes(chain.leaf->subject());
     origin.issuer = chain.issuer;
     return Access::authentic(std::move(message), std::move(origin));
 }

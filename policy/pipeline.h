@@ -23,14 +23,17 @@ namespace policy {
 
 /// What must be known to judge the origin; nothing has been computed yet.
 struct OriginPlan {
-    enum class Kind : std::uint8_t { opaque, signature };
+    enum class Kind : std::uint8_t { opaque, signature, mac };
     Kind kind{};
     const ra::crypto::TrustStore* trust = nullptr;  // of the profile; the profile keeps it alive
     const ra::crypto::TrustStore* ra_trust =
-        nullptr;  // likewise, for RA authority (S-11); null: none
+        nullptr;                      // likewise, for RA authority (S-11); null: none
+    ra::crypto::MacParameters mac{};  // within the profile's limits (S-30)
+    ra::Bytes reference{};            // of the secret: senderKID, else the CN of sender
 };
-/// Refuses kinds of protection the profile does not take (R-007, R-010: wrongIntegrity …) and
-/// messageTime outside the window before any work.
+/// Refuses kinds of protection the profile does not take (R-007, R-010: wrongIntegrity …), MAC
+/// parameters out of the limits (S-30), messages that name no secret, and messageTime outside the
+/// window, before any work.
 [[nodiscard]] Judged<OriginPlan> plan_origin(const ProfiledMessage& message, ra::WallTime now);
 
 /// The world's answer to a plan. `signer`: from extraCerts, or what the transaction keeps.
@@ -40,8 +43,14 @@ struct OriginFacts {
     ra::Result<ra::crypto::Chain> ra_chain = ra::fail(ra::Errc::missing, "extraCerts");
     /// By the key of the leaf of whichever chain was found.
     ra::Result<void> signature = ra::fail(ra::Errc::missing, "protection");
+    /// By the key derived from the secret of plan.reference; a failure of whatever cause looks the
+    /// same to the peer (S-21).
+    ra::Result<void> mac = ra::fail(ra::Errc::missing, "secret");
+    std::uint64_t secret_generation = 0;
+    std::string_view mac_detail;  // why it failed, for the log; a literal
 };
-/// R-011..R-017: chain, signature, senderKID, keyUsage, sender = subject. Opaque: principal only.
+/// R-011..R-017: chain, signature, senderKID, keyUsage, sender = subject; MAC, sender = reference.
+/// Opaque: principal only.
 [[nodiscard]] Judged<AuthenticMessage> conclude_origin(ProfiledMessage message,
                                                        const OriginPlan& plan,
                                                        const OriginFacts& facts,

@@ -12,6 +12,7 @@
 #include "policy/pattern.h"
 #include "ra/cmp/oids.h"
 #include "ra/cmp/types.h"
+#include "ra/crypto/mac.h"
 #include "ra/crypto/trust.h"
 #include "ra/exchange.h"
 
@@ -36,14 +37,22 @@ struct OriginSettings {
     enum class Kind : std::uint8_t {
         opaque,     // not at all: relay what we cannot verify (S-10); only header and routing are
                     // judged
-        signature,  // signature-based protection under `trust`
+        signature,  // signature-based protection under `trust`, and MACs as `mac` says
+    };
+    /// Whose MAC-based protection is taken.
+    enum class Mac : std::uint8_t {
+        off,
+        secrets,  // of whoever holds a secret of the store
     };
     /// What a first message without messageTime meets (S-05).
     enum class Undated : std::uint8_t { refuse, remember };
 
     Kind kind = Kind::signature;
-    ra::crypto::TrustStorePtr trust;  // signature: required; null refuses everything
+    ra::crypto::TrustStorePtr trust;  // of signatures; null refuses them all
+    Mac mac = Mac::off;
+    ra::crypto::MacLimits mac_limits;
     bool sender_is_subject = true;
+    bool sender_is_reference = true;  // R-011, of a MAC: sender is NULL-DN, or its CN the senderKID
     std::chrono::seconds time_window{
         300};  // |messageTime - now| at most, follow-ups too; 0: not looked at
     Undated undated = Undated::refuse;

@@ -69,6 +69,7 @@ Decision judge_validity(const Facts& facts);
 // What the operation allows (rules_operation.cpp).
 Decision judge_implicit_confirm(const Facts& facts);
 Decision judge_cert_profile(const Facts& facts);
+Decision judge_protection_kind(const Facts& facts);
 Decision judge_old_cert_id(const Facts& facts);
 Decision judge_kur_names(const Facts& facts);
 Decision judge_revocation(const Facts& facts);

@@ -100,7 +100,8 @@ Decision judge_issuer(const Facts& facts) {
     for (const Asked& asked : facts.asked) {
         if (asked.crmf == nullptr || !asked.crmf->cert_template.issuer) continue;
         const ByteView issuer = *asked.crmf->cert_template.issuer;
-        const bool of_sender = same_name(issuer, facts.origin.signer->view().issuer);
+        const ra::crypto::Certificate* const signer = facts.origin.signer.get();
+        const bool of_sender = signer != nullptr && same_name(issuer, signer->view().issuer);
         if (!of_sender && !any_matches(facts.profile.rules.issuers, issuer, Sender{})) {
             return refuse_body("issuer", PKIFailureInfo::wrongAuthority,
                                name_text(issuer) + " is not listed");

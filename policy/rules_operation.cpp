@@ -61,12 +61,24 @@ Decision judge_cert_profile(const Facts& facts) {
     return refuse(kRule, PKIFailureInfo::unacceptedPolicy, "certProfile is not listed in match");
 }
 
+/// these are about the certificate that protects them; a MAC names none.
+Decision judge_protection_kind(const Facts& facts) {
+    if (facts.origin.signer != nullptr) return Permit{};
+    return Refuse{"protection-kind", PKIFailureInfo::wrongIntegrity,
+                  std::string(to_string(facts.type())) +
+                      " under a MAC: it is signed with the certificate it is about (R-143, R-145)",
+                  false};
+}
+
 Decision judge_old_cert_id(const Facts& facts) {
     constexpr std::string_view kRule = "old-cert-id";
     for (const Asked& asked : facts.asked) {
         if (asked.crmf == nullptr) continue;
         for (const ra::cmp::AttributeTypeAndValue& control : asked.crmf->controls) {
             if (!(ra::cmp::oid::kOldCertId == control.type)) continue;
+            if (facts.origin.signer == nullptr)
+                return refuse_body(kRule, PKIFailureInfo::badCertId,
+                                   "oldCertID under a MAC: no certificate protects this (R-145)");
             const auto same = names_signer(control.value, facts.origin.signer->view());
             if (!same)
                 return refuse_body(kRule, PKIFailureInfo::badDataFormat, error_text(same.error()));
@@ -81,6 +93,7 @@ Decision judge_old_cert_id(const Facts& facts) {
 /// a new key and new dates, nothing else.
 Decision judge_kur_names(const Facts& facts) {
     constexpr std::string_view kRule = "kur-names";
+    if (facts.origin.signer == nullptr) return judge_protection_kind(facts);
     const ra::asn1::CertificateView& updated = facts.origin.signer->view();
     for (const Asked& asked : facts.asked) {
         const auto subject = asked.subject();
@@ -102,6 +115,7 @@ Decision judge_kur_names(const Facts& facts) {
 /// the sender's own certificate, or authority over others'.
 Decision judge_revocation(const Facts& facts) {
     constexpr std::string_view kRule = "revocation";
+    if (facts.origin.signer == nullptr) return judge_protection_kind(facts);
     const ra::asn1::CertificateView& own = facts.origin.signer->view();
     const auto& listed = facts.profile.rules.rr_senders;
     const bool for_others =

@@ -17,7 +17,8 @@ struct Profile;
 using ProfilePtr = std::shared_ptr<const Profile>;
 
 /// Who a transaction belongs to (S-03): a digest over the kind of identity and the identity
-/// (signature: the protection certificate; opaque: senderKID or sender, and listener).
+/// (signature: the protection certificate; MAC: reference and generation of the secret; opaque:
+/// senderKID or sender, and listener).
 struct Principal {
     ra::crypto::Sha256 digest{};
     friend bool operator==(const Principal&, const Principal&) = default;
@@ -50,8 +51,11 @@ private:
 struct Origin {
     Principal principal;
     bool verified = false;              // false: origin = "opaque" (S-10)
-    ra::crypto::CertificatePtr signer;  // null: opaque
-    ra::crypto::CertificatePtr issuer;  // of the signer on the verified path; null: opaque
+    ra::crypto::CertificatePtr signer;  // null: opaque, or a MAC
+    ra::crypto::CertificatePtr issuer;  // of the signer on the verified path; null likewise
+    ra::Bytes reference;                // of the secret of a MAC; empty: none
+    ra::Bytes subject;                  // Name TLV the sender is known by: of the signer, or
+                                        // CN=reference; empty: opaque
     bool ra_authority = false;          // under the profile's `[profile.ra]` trust (S-11)
 };
 

@@ -13,6 +13,7 @@
 #include "ra/base/time.h"
 #include "ra/cmp/types.h"
 #include "ra/exchange.h"
+#include "ra/gateway/secrets.h"
 
 /// What the gateway needs of the world; implemented elsewhere (store, upstream, app, tests/sim).
 namespace ra::gateway {
@@ -51,12 +52,13 @@ struct Record {
     Bytes ca_nonce;     // last senderNonce of the CA
     std::int64_t cert_req_id = 0;
     bool implicit_confirm_requested = false;
-    bool verified = false;             // false: opaque
-    crypto::CertificatePtr signer;     // for follow-ups without extraCerts
-    crypto::CertificatePtr responder;  // that protected the first answer; null: opaque
-    std::uint8_t url = 0;              // of the upstream; follow-ups go nowhere else (S-06)
-    BootTime expires{};                // an open one ends then
-    BootTime remember_until{};         // replay horizon (S-05)
+    bool verified = false;                // false: opaque
+    crypto::CertificatePtr signer;        // for follow-ups without extraCerts
+    crypto::CertificatePtr responder;     // that protected the first answer; null: opaque
+    std::optional<SecretUse> secret_use;  // that this transaction holds (S-23); nullopt: none
+    std::uint8_t url = 0;                 // of the upstream; follow-ups go nowhere else (S-06)
+    BootTime expires{};                   // an open one ends then
+    BootTime remember_until{};            // replay horizon (S-05)
 };
 struct Versioned {
     Record record;
@@ -73,7 +75,8 @@ struct Exists {
 struct IdInUse {
     policy::Principal holder;
 };
-/// Bounds: of this principal, of open transactions, of the replay memory (S-05).
+/// Bounds: of this principal, of open transactions, of the replay memory (S-05), of the uses of a
+/// secret (S-23: "secret uses", "secret").
 struct Full {
     std::string_view bound;
 };
@@ -93,10 +96,12 @@ struct Store {
     /// Open transactions with this transactionID, of whatever principal (at most 4): to pick the
     /// profile and kept certificate of a follow-up. A hint; grants nothing.
     virtual asio::awaitable<std::vector<Versioned>> find_claims(ByteView transaction_id) = 0;
-    /// Claims the key and {record.upstream, transactionID}. Durable before it returns.
+    /// Claims the key and {record.upstream, transactionID}, and reserves record.secret_use, all or
+    /// nothing. Durable before it returns.
     virtual asio::awaitable<BeginResult> begin(const TransactionKey& key, Record record) = 0;
     /// Replaces the record if its version is still `version`. A record in state finished gives up
     /// the upstream claim and is kept until remember_until; its answer is subject to eviction.
+    /// secret_use stays what begin() reserved, but for its fate, which is settled once (Secrets).
     virtual asio::awaitable<AdvanceResult> advance(const TransactionKey& key, std::uint64_t version,
                                                    Record record) = 0;
     /// Forgets a transaction of which no octet left. Conflict if changed meanwhile.

@@ -16,6 +16,7 @@ using gateway::Exists;
 using gateway::Full;
 using gateway::IdInUse;
 using gateway::Record;
+using gateway::SecretUse;
 using gateway::State;
 using gateway::TransactionKey;
 using gateway::Versioned;
@@ -90,9 +91,16 @@ BeginResult Memory::Impl::begin(const TransactionKey& key, Record&& record) {
             }
             at = next;
         }
+        if (record.secret_use) {
+            if (const auto bound = secrets_.reserve(*record.secret_use)) return Full{*bound};
+            record.secret_use->fate = SecretUse::Fate::reserved;
+        }
         const std::size_t octets = octets_of(record);
         const auto reserved = reserve(key, octets);
-        if (const auto* bound = std::get_if<std::string_view>(&reserved)) return Full{*bound};
+        if (const auto* bound = std::get_if<std::string_view>(&reserved)) {
+            if (record.secret_use) secrets_.settle(*record.secret_use, SecretUse::Fate::returned);
+            return Full{*bound};
+        }
 
         const Index at = shard.open.take();
         Open& open = shard.open[at];
@@ -121,6 +129,7 @@ AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t ver
         const Index at = find_open(shard, id_hash, key, now, after);
         if (at == kNone || shard.open[at].version != version) return Conflict{};
         Open& open = shard.open[at];
+        settle_use(open.record, record);
         if (record.state == State::finished) {
             finish(shard, at, record, now, after);
             return Advanced{kSettled};
@@ -148,6 +157,9 @@ AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t ver
         const Index at = find_open(shard, id_hash, key, now, after);
         if (at == kNone || shard.open[at].version != version) return Conflict{};
         const Principals::Ref ref = shard.open[at].ref;
+        const std::optional<SecretUse> use = shard.open[at].record.secret_use;
+        if (use && use->fate == SecretUse::Fate::reserved)
+            secrets_.settle(*use, SecretUse::Fate::returned);
         close(shard, at, after);
         principals_.close(ref);
         principals_.forget(ref);
@@ -221,6 +233,21 @@ Memory::WatchId Memory::watch(const TransactionKey& key, std::uint64_t version,
 }
 void Memory::unwatch(const TransactionKey& key, WatchId id) noexcept { impl_->unwatch(key, id); }
 Memory::Sizes Memory::sizes() const { return impl_->sizes(); }
+asio::awaitable<std::optional<gateway::KnownSecret>> Memory::find_secret(ByteView reference) {
+    co_return impl_->secrets().find(reference);
+}
+asio::awaitable<gateway::Secrets::Added> Memory::add_secret(gateway::NewSecret secret) {
+    co_return impl_->secrets().add(std::move(secret));
+}
+asio::awaitable<std::vector<gateway::SecretInfo>> Memory::list_secrets() {
+    co_return impl_->secrets().list();
+}
+asio::awaitable<bool> Memory::revoke_secret(ByteView reference) {
+    co_return impl_->secrets().revoke(reference);
+}
+asio::awaitable<bool> Memory::lock_secret(ByteView reference, std::uint64_t generation) {
+    co_return impl_->secrets().lock(reference, generation);
+}
 void Memory::sweep(std::size_t most) { impl_->sweep(most); }
 
 }  // namespace ra::store

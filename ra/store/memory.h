@@ -17,7 +17,8 @@ struct MemorySettings {
     std::size_t remembered_per_principal = 16'384;
     std::size_t kept_octets = 64UL << 20;  // answers of finished transactions; oldest go first
     std::size_t watches_per_record = 8;
-    std::size_t shards = 64;  // a power of two
+    std::size_t secrets = 100'000;  // ~0.3 KiB each
+    std::size_t shards = 64;        // a power of two
 };
 
 /// Transactions in memory: a crash forgets all of them, and with them what was sent upstream (S-04)
@@ -29,7 +30,7 @@ struct MemorySettings {
 /// A finished record is kept as a replay entry: find() yields state, request_digest,
 /// remember_until and the answer, if still kept; the other fields are empty, and it never changes
 /// again. `upstream` stays what begin() claimed.
-class Memory final : public gateway::Store {
+class Memory final : public gateway::Store, public gateway::Secrets {
 public:
     /// `clock` outlives this; `random` is used for the keys of hashes, here only.
     Memory(const Clock& clock, Random& random, MemorySettings settings = {});
@@ -50,6 +51,12 @@ public:
     void unwatch(const gateway::TransactionKey& key, WatchId id) noexcept override;
     /// `kept_octets`: kept answers, and requests and answers of open transactions.
     [[nodiscard]] Sizes sizes() const override;
+
+    asio::awaitable<std::optional<gateway::KnownSecret>> find_secret(ByteView reference) override;
+    asio::awaitable<Added> add_secret(gateway::NewSecret secret) override;
+    asio::awaitable<std::vector<gateway::SecretInfo>> list_secrets() override;
+    asio::awaitable<bool> revoke_secret(ByteView reference) override;
+    asio::awaitable<bool> lock_secret(ByteView reference, std::uint64_t generation) override;
 
     /// Ends and forgets what is due, looking at no more than about `most` records and going on
     /// there next time. Call it several times a second: what is not swept is not found either, but

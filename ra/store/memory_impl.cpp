@@ -6,6 +6,7 @@
 namespace ra::store {
 
 using gateway::Record;
+using gateway::SecretUse;
 using gateway::State;
 using gateway::TransactionKey;
 using gateway::Versioned;
@@ -47,6 +48,8 @@ void Memory::Impl::end_expired(Shard& shard, Index at, BootTime now, Afterwards&
     Record last = std::move(shard.open[at].record);
     if (last.state == State::in_flight) last.answer.reset();
     const bool unknown = last.state == State::in_flight || last.state == State::outcome_unknown;
+    if (last.secret_use && last.secret_use->fate == SecretUse::Fate::reserved)
+        secrets_.settle(*last.secret_use, SecretUse::Fate::reserved);
     last.state = unknown ? State::outcome_unknown : State::finished;
     finish(shard, at, last, now, after);
 }
@@ -141,6 +144,16 @@ void Memory::Impl::evict(Shard& not_this) {
         }
         if (kept_octets_ <= settings_.kept_octets) return;
     }
+}
+
+/// S-23: once settled, always settled; what ends without a word has used it up.
+void Memory::Impl::settle_use(const Record& was, Record& now) noexcept {
+    const auto fate = now.secret_use ? now.secret_use->fate : SecretUse::Fate::reserved;
+    now.secret_use = was.secret_use;
+    if (!was.secret_use || was.secret_use->fate != SecretUse::Fate::reserved) return;
+    now.secret_use->fate = fate;
+    if (fate != SecretUse::Fate::reserved || now.state == State::finished)
+        secrets_.settle(*was.secret_use, fate);
 }
 
 /// Whoever watches learns that the version has changed.

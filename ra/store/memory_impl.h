@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ra/store/memory.h"
+#include "ra/store/secret_table.h"
 #include "ra/store/shard.h"
 
 namespace ra::store {
@@ -13,7 +14,8 @@ namespace ra::store {
 /// Version of what never changes again.
 inline constexpr std::uint64_t kSettled = ~std::uint64_t{0};
 
-/// The memory store without coroutines. Order of locks: a shard, then a principal's.
+/// The memory store without coroutines. Order of locks: a shard, then a principal's or the
+/// secrets'.
 class Memory::Impl {
 public:
     Impl(const Clock& clock, Random& random, const MemorySettings& settings)
@@ -22,6 +24,7 @@ public:
           hash_{random},
           second_{random},
           principals_{hash_, settings.open_per_principal, settings.remembered_per_principal},
+          secrets_{settings.secrets},
           made_{clock.boot_now()},
           shards_(settings.shards) {
         if (!std::has_single_bit(settings.shards)) {
@@ -40,6 +43,7 @@ public:
     void unwatch(const gateway::TransactionKey& key, WatchId id) noexcept;
     Sizes sizes() const;
     void sweep(std::size_t most);
+    SecretTable& secrets() noexcept { return secrets_; }
 
 private:
     Shard& shard_of(std::uint64_t id_hash) noexcept {
@@ -63,6 +67,7 @@ private:
     void keep(Shard& shard, Index owner, std::shared_ptr<const Bytes> answer, Afterwards& after);
     void drop_kept(Shard& shard, Index at, Afterwards& after);
     void touch(Open& open, Afterwards& after);
+    void settle_use(const gateway::Record& was, gateway::Record& now) noexcept;
     [[nodiscard]] gateway::Versioned settled(const Shard& shard, const Remembered& entry) const;
     std::variant<Principals::Ref, std::string_view> reserve(const gateway::TransactionKey& key,
                                                             std::size_t octets);
@@ -78,6 +83,7 @@ private:
     const MemorySettings settings_;
     KeyedHash hash_, second_;
     Principals principals_;
+    SecretTable secrets_;
     const BootTime made_;
     std::vector<Shard> shards_;
     std::atomic<std::size_t> open_{0}, open_octets_{0}, remembered_{0}, kept_octets_{0},

@@ -6,6 +6,7 @@
 #include "ra/store/keyed_hash.h"
 #include "tests/ra/store/conformance.h"
 #include "tests/ra/store/conformance_races.h"
+#include "tests/ra/store/conformance_secrets.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/seeded_random.h"
 
@@ -21,6 +22,7 @@ public:
     explicit Harness(const test::store::Bounds& bounds) : store_{clock_, random_, of(bounds)} {}
 
     gateway::Store& store() { return store_; }
+    gateway::Secrets& secrets() { return store_; }
     BootTime now() { return clock_.boot_now(); }
     void pass(std::chrono::seconds time) {
         clock_.pass(time);
@@ -49,6 +51,7 @@ using ManyShards = Harness<64>;
 TEST_SUITE("ra/store") {
     CMPGATE_STORE_CONFORMS(OneShard, ManyShards);
     CMPGATE_STORE_RACES(OneShard, ManyShards);
+    CMPGATE_STORE_KEEPS_SECRETS(OneShard, ManyShards);
 
     TEST_CASE("KeyedHash: vectors of the SipHash paper") {
         // Key 00..0f, input 00..n-1 (Appendix A of the paper; vectors.h of the authors).

@@ -124,6 +124,9 @@ public:
         return sizes.open + sizes.remembered + sizes.kept_octets + sizes.watches == 0;
     }
 
+protected:
+    Harness& harness() { return harness_; }
+
 private:
     Harness harness_;
 };

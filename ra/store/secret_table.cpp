@@ -1,0 +1,114 @@
+#include "ra/store/secret_table.h"
+
+#include <algorithm>
+
+#include "ra/crypto/digest.h"
+
+namespace ra::store {
+
+using gateway::KnownSecret;
+using gateway::SecretInfo;
+using gateway::Secrets;
+using gateway::SecretUse;
+
+namespace {
+
+std::optional<std::uint32_t> left(std::optional<std::uint32_t> uses, std::uint32_t used,
+                                  std::uint32_t reserved) {
+    if (!uses) return std::nullopt;
+    const std::uint32_t taken = used + reserved;
+    return *uses > taken ? *uses - taken : 0;
+}
+
+}  // namespace
+
+std::optional<KnownSecret> SecretTable::find(ByteView reference) const {
+    const crypto::Sha256 digest = crypto::sha256(reference);
+    const std::lock_guard guard{mutex_};
+    const auto at = entries_.find(digest);
+    if (at == entries_.end()) return std::nullopt;
+    const Entry& entry = at->second;
+    KnownSecret known;
+    known.octets = Secret{to_bytes(entry.secret.octets.reveal())};
+    known.generation = entry.generation;
+    known.profile = entry.secret.profile;
+    known.expires = entry.secret.expires;
+    known.uses_left = left(entry.secret.uses, entry.used, entry.reserved);
+    known.reserved = entry.reserved;
+    known.generated = entry.secret.generated;
+    known.locked = entry.locked;
+    return known;
+}
+
+Secrets::Added SecretTable::add(gateway::NewSecret&& secret) {
+    const crypto::Sha256 digest = crypto::sha256(secret.reference);
+    const std::lock_guard guard{mutex_};
+    if (entries_.contains(digest)) return Secrets::Added::exists;
+    if (entries_.size() >= most_) return Secrets::Added::full;
+    Entry entry;
+    entry.secret = std::move(secret);
+    entry.generation = ++last_generation_;
+    entries_.emplace(digest, std::move(entry));
+    return Secrets::Added::added;
+}
+
+std::vector<SecretInfo> SecretTable::list() const {
+    std::vector<SecretInfo> all;
+    {
+        const std::lock_guard guard{mutex_};
+        all.reserve(entries_.size());
+        for (const auto& [digest, entry] : entries_) {
+            SecretInfo info;
+            info.reference = entry.secret.reference;
+            info.generation = entry.generation;
+            info.profile = entry.secret.profile;
+            info.created = entry.secret.created;
+            info.expires = entry.secret.expires;
+            info.uses = entry.secret.uses;
+            info.used = entry.used;
+            info.reserved = entry.reserved;
+            info.generated = entry.secret.generated;
+            info.locked = entry.locked;
+            all.push_back(std::move(info));
+        }
+    }
+    std::sort(all.begin(), all.end(),
+              [](const SecretInfo& a, const SecretInfo& b) { return a.reference < b.reference; });
+    return all;
+}
+
+bool SecretTable::revoke(ByteView reference) {
+    const crypto::Sha256 digest = crypto::sha256(reference);
+    const std::lock_guard guard{mutex_};
+    return entries_.erase(digest) != 0;
+}
+
+bool SecretTable::lock(ByteView reference, std::uint64_t generation) {
+    const crypto::Sha256 digest = crypto::sha256(reference);
+    const std::lock_guard guard{mutex_};
+    const auto at = entries_.find(digest);
+    if (at == entries_.end() || at->second.generation != generation) return false;
+    at->second.locked = true;
+    return true;
+}
+
+std::optional<std::string_view> SecretTable::reserve(const SecretUse& use) {
+    const std::lock_guard guard{mutex_};
+    const auto at = entries_.find(use.reference);
+    if (at == entries_.end() || at->second.generation != use.generation || at->second.locked)
+        return "secret";
+    Entry& entry = at->second;
+    if (left(entry.secret.uses, entry.used, entry.reserved) == 0U) return "secret uses";
+    ++entry.reserved;
+    return std::nullopt;
+}
+
+void SecretTable::settle(const SecretUse& use, SecretUse::Fate fate) noexcept {
+    const std::lock_guard guard{mutex_};
+    const auto at = entries_.find(use.reference);
+    if (at == entries_.end() || at->second.generation != use.generation) return;
+    --at->second.reserved;
+    if (fate != SecretUse::Fate::returned) ++at->second.used;
+}
+
+}  // namespace ra::store
