@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/params.h>
 
+#include <array>
 #include <limits>
 
 #include "ra/asn1/der_writer.h"
@@ -47,6 +48,8 @@ constexpr Digest kOwfs[] = {
     {oid("2.16.840.1.101.3.4.2.1"), "SHA256"},
     {oid("2.16.840.1.101.3.4.2.2"), "SHA384"},
     {oid("2.16.840.1.101.3.4.2.3"), "SHA512"},
+    {oid("2.16.840.1.101.3.4.2.4"), "SHA224"},
+    {kSha1, "SHA1"},
 };
 
 Result<void> null_or_absent(const cmp::AlgorithmIdentifier& algorithm, std::string_view field) {
@@ -238,6 +241,33 @@ Bytes build_mac_algorithm(const MacParameters& parameters) {
         write_hmac(writer, parameters.mac);
     }
     return std::move(writer).take();
+}
+
+std::chrono::nanoseconds derive_cost(const MacParameters& parameters) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::uint32_t kRounds = 512;
+    constexpr std::size_t kDigests = std::size(kHmacs);
+    // Nanoseconds of kRounds iterations.
+    static const std::array<std::array<std::int64_t, kDigests>, 2> kCosts = [] {
+        std::array<std::array<std::int64_t, kDigests>, 2> costs{};
+        for (const MacKind kind : {MacKind::passwordBasedMac, MacKind::pbmac1}) {
+            for (std::size_t i = 0; i < kDigests; ++i) {
+                const MacParameters sample{kind,     Bytes(16), kRounds, kHmacs[i].digest,
+                                           "SHA256", 20};
+                const auto before = Clock::now();
+                (void)MacKey::derive(sample, as_bytes("measured"));
+                costs[static_cast<std::size_t>(kind)][i] =
+                    std::chrono::nanoseconds{Clock::now() - before}.count();
+            }
+        }
+        return costs;
+    }();
+    std::int64_t cost = 0;
+    for (std::size_t i = 0; i < kDigests; ++i) {
+        if (std::string_view{kHmacs[i].digest} == parameters.derivation)
+            cost = kCosts[static_cast<std::size_t>(parameters.kind)][i];
+    }
+    return std::chrono::nanoseconds{cost * parameters.iterations / kRounds};
 }
 
 Result<MacKey> MacKey::derive(const MacParameters& parameters, ByteView secret) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -34,8 +35,11 @@ struct MacParameters {
 /// HMAC. Errors: unsupported (another algorithm), bad_value (out of the limits), of the DER.
 [[nodiscard]] Result<MacParameters> parse_mac_parameters(const cmp::AlgorithmIdentifier& algorithm,
                                                          const MacLimits& limits);
-/// The AlgorithmIdentifier TLV of these. HMAC-SHA256 and stronger only.
+/// The AlgorithmIdentifier TLV of these.
 [[nodiscard]] Bytes build_mac_algorithm(const MacParameters& parameters);
+
+/// How long deriving a key takes here, from one measurement a digest when first asked.
+[[nodiscard]] std::chrono::nanoseconds derive_cost(const MacParameters& parameters);
 
 /// A key derived from a secret, for the length of a transaction. Any thread.
 class MacKey {

@@ -36,7 +36,11 @@ std::size_t octets_of(const Reply& reply) noexcept {
 }  // namespace
 
 Gateway::Gateway(Services services, SettingsPtr settings)
-    : services_{std::move(services)}, settings_{std::move(settings)} {}
+    : services_{std::move(services)},
+      kdf_{services_.kdf_pool != nullptr ? *services_.kdf_pool : services_.cpu, services_.timers},
+      settings_{std::move(settings)} {
+    services_.kdf = &kdf_;
+}
 
 Gateway::~Gateway() = default;
 

@@ -10,9 +10,12 @@
 #include "ra/crypto/signer.h"
 #include "ra/crypto/trust.h"
 #include "ra/exchange.h"
+#include "ra/gateway/kdf_lane.h"
 #include "ra/gateway/ports.h"
 
 namespace ra::gateway {
+
+class SecretGate;
 
 /// Who may answer for a CA (S-12): one of these, on a path to `trust`. A chain alone is no
 /// authority.
@@ -22,6 +25,8 @@ struct ResponderAuthority {
     std::vector<std::pair<Bytes, Bytes>> names;  // issuer and subject, Name TLVs
     std::vector<Bytes> ekus;                     // OID contents, in a certificate issued
                                                  // directly by an anchor of `trust`
+    bool secret_holder = false;  // also who protects with the MAC of the secret under which the
+                                 // request, forwarded as is, verified here
 };
 
 /// One upstream as configuration describes it.
@@ -57,6 +62,9 @@ struct Services {
     Timers& timers;
     Random& random;
     crypto::ChainVerifier& chains;
+    SecretGate* secrets = nullptr;  // shared; null: no MAC verifies
+    CpuPool* kdf_pool = nullptr;    // for slow key derivations; null: cpu
+    KdfLane* kdf = nullptr;         // the gateway's own, which it sets
 };
 
 /// The gateway of one worker: takes a message from a device through origin, POP, policy, upstream
@@ -75,6 +83,7 @@ public:
 
 private:
     Services services_;
+    KdfLane kdf_;
     SettingsPtr settings_;
     std::size_t running_ = 0;
     struct Budget {

@@ -181,8 +181,9 @@ Outcome<void> match_gen_rep(const cmp::PKIMessage& answer, const Asked& asked,
             if (is_listed(asked.upstream, certificate->whole)) continue;
             // newWithOld and oldWithNew only link what newWithNew, listed, has made trustworthy.
             if (!ca_certs && certificate->tag != asn1::Tag::sequence) continue;
-            const auto chain =
-                chains.verify(*asked.upstream.responder.trust, certificate->whole, {});
+            Result<crypto::Chain> chain = fail(Errc::missing, "trust");
+            if (const auto& trust = asked.upstream.responder.trust; trust != nullptr)
+                chain = chains.verify(*trust, certificate->whole, {});
             if (!ca_certs || !chain || !chain->leaf->is_ca()) {
                 return fault("answer-ca-certs",
                              "a CA certificate that is neither listed in ca_pubs nor under the "
@@ -191,6 +192,14 @@ Outcome<void> match_gen_rep(const cmp::PKIMessage& answer, const Asked& asked,
         }
     }
     return boost::system::in_place_value;
+}
+
+/// The CA said no: nothing was issued.
+bool is_refusal(const cmp::PKIMessage& answer, const cmp::Limits& limits) {
+    if (answer.type == BodyType::error) return true;
+    if (!cmp::is_cert_response(answer.type)) return false;
+    const auto rep = cmp::parse_cert_rep(answer.content, offset_in(answer, answer.content), limits);
+    return rep && rep->responses.front().status.status == PKIStatus::rejection;
 }
 
 /// The state after this answer, its body checked as far as it matters.
@@ -236,7 +245,10 @@ Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked, const 
 
     if (const auto header = match_header(answer, asked); !header) return header.error();
     crypto::CertificatePtr responder;
-    if (asked.record.verified) {
+    if (asked.record.verified && asked.under_secret) {
+        if (auto verified = verify_secret_holder(answer, asked); !verified)
+            return std::move(verified).error();
+    } else if (asked.record.verified) {
         auto verified =
             verify_responder(answer, asked.upstream.responder, asked.record.responder, chains);
         if (!verified) return verified.error();
@@ -249,7 +261,8 @@ Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked, const 
         refused.possibly_issued = cmp::is_cert_response(answer.type);
         return refused;
     }
-    return MatchedResponse{std::move(*parsed), *next, std::move(responder)};
+    const bool refused = *next == State::finished && is_refusal(answer, settings.limits);
+    return MatchedResponse{std::move(*parsed), *next, std::move(responder), refused};
 }
 
 }  // namespace ra::gateway

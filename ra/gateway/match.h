@@ -13,6 +13,10 @@ struct Asked {
     ByteView sender_nonce;  // of the message just sent
     const policy::Profile& profile;
     const UpstreamSettings& upstream;
+    /// The request went as it came under a MAC that verified here: the secret's holder answers
+    /// (ResponderAuthority::secret_holder). `answer_key`: derive_answer_key(); null: none.
+    bool under_secret = false;
+    const crypto::MacKey* answer_key = nullptr;
 };
 
 /// An answer that belongs to the request and may be believed (S-12, S-13); opaque: that belongs to
@@ -20,7 +24,8 @@ struct Asked {
 struct MatchedResponse {
     cmp::ParsedMessage parsed;
     State next{};                      // of the transaction
-    crypto::CertificatePtr responder;  // null: opaque
+    crypto::CertificatePtr responder;  // null: opaque, or the secret's holder
+    bool refused = false;              // the CA's definite no (S-23)
 };
 
 /// Parses the answer as strictly as a request and checks that it is one: transactionID, recipNonce,

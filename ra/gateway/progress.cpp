@@ -95,6 +95,30 @@ Bytes build_body(const Progress& progress, const Failure& failure, PKIFailureInf
     return cmp::build_error_body(status);
 }
 
+/// Our own answer under the request's MAC, else signed; empty: no protection could be made.
+asio::awaitable<Bytes> build_protected(const Progress& progress,
+                                       const crypto::Credential* credential,
+                                       cmp::HeaderFields fields, ByteView body,
+                                       const Services& services, bool& overloaded) {
+    Result<Bytes> made = fail(Errc::unavailable, "protection");
+    if (progress.mac != nullptr) {
+        made = protect_with(*progress.mac, fields, body);
+    } else if (credential != nullptr) {
+        constexpr std::chrono::microseconds kInline{200};
+        fields.protection_alg = credential->key->algorithm();
+        fields.sender_kid = credential->sender_kid();
+        const Bytes header = cmp::build_header(fields);
+        if (credential->key->sign_cost() < kInline) {
+            made = crypto::protect(*credential, header, body);
+        } else {
+            overloaded = !co_await services.cpu.run([&made, credential, &header, body] {
+                made = crypto::protect(*credential, header, body);
+            });
+        }
+    }
+    co_return made ? std::move(*made) : Bytes{};
+}
+
 }  // namespace
 
 asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure& failure,
@@ -103,12 +127,12 @@ asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure
 
     const PKIFailureInfo info = progress.ended.fail_info.value_or(PKIFailureInfo::systemFailure);
     const Bytes body = build_body(progress, failure, info);
-    const crypto::Credential* credential =
+    const crypto::Credential* const credential =
         may_sign ? progress.settings.reply_credential.get() : nullptr;
+    const Bytes own_name = credential != nullptr ? credential->sender() : Bytes{};
 
     cmp::HeaderFields fields;
     fields.pvno = std::min(std::max(progress.pvno, kLowestPvno), kHighestPvno);
-    const Bytes own_name = credential != nullptr ? credential->sender() : Bytes{};
     const Bytes nonce = services.random.octets(16);
     fields.sender = own_name;
     fields.recipient = progress.sender;
@@ -116,31 +140,12 @@ asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure
     fields.transaction_id = progress.transaction_id;
     fields.sender_nonce = nonce;
     fields.recip_nonce = progress.sender_nonce;
-    if (credential != nullptr) {
-        fields.protection_alg = credential->key->algorithm();
-        fields.sender_kid = credential->sender_kid();
-    }
-    const Bytes header = cmp::build_header(fields);
-
-    Bytes der;
-    if (credential != nullptr) {
-        constexpr std::chrono::microseconds kInline{200};
-        Result<Bytes> made = fail(Errc::unavailable, "protection");
-        if (credential->key->sign_cost() < kInline) {
-            made = crypto::protect(*credential, header, body);
-        } else {
-            const bool ran = co_await services.cpu.run([&made, credential, &header, &body] {
-                made = crypto::protect(*credential, header, body);
-            });
-            if (!ran) co_return Overloaded{};
-        }
-        if (made.has_value()) der = std::move(*made);
-    }
+    bool overloaded = false;
+    Bytes der = co_await build_protected(progress, credential, fields, body, services, overloaded);
+    if (overloaded) co_return Overloaded{};
     if (der.empty()) {
         // better an unprotected error than none. Without the credential the header must not
         // claim a protection.
-        fields.protection_alg = {};
-        fields.sender_kid = {};
         der = cmp::build_pki_message(cmp::build_header(fields), body, {}, {});
     }
 

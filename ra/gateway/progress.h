@@ -4,6 +4,7 @@
 
 #include "ra/gateway/gateway.h"
 #include "ra/gateway/outcome.h"
+#include "ra/gateway/verified_mac.h"
 
 namespace ra::gateway {
 
@@ -41,6 +42,8 @@ struct Progress {
     std::uint8_t pvno = 2;
     std::int64_t cert_req_id = 0;
     bool authentic = false;
+    /// Set only when the request's own MAC has verified (S-20): every answer is protected with it.
+    VerifiedMacPtr mac;
 
     std::optional<Held> held;
 
@@ -51,9 +54,9 @@ struct Progress {
 };
 
 /// The answer to a failure (R-030..R-045): in the specific response where the body is at fault,
-/// else `error`; protected by the RA's credential unless there is none or the budget for
-/// unauthenticated peers is used up (`may_sign` false). NotCmp where not even a transactionID is
-/// known.
+/// else `error`; protected by the MAC of the request, else by the RA's credential unless there is
+/// none or the budget for unauthenticated peers is used up (`may_sign` false). NotCmp where not
+/// even a transactionID is known.
 [[nodiscard]] asio::awaitable<Reply> build_error_reply(const Progress& progress,
                                                        const Failure& failure, bool may_sign,
                                                        const Services& services);

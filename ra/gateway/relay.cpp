@@ -4,6 +4,8 @@
 
 #include "ra/base/secret.h"
 #include "ra/crypto/protection.h"
+#include "ra/gateway/mac_keys.h"
+#include "ra/gateway/secret_gate.h"
 #include "ra/gateway/wait.h"
 
 namespace ra::gateway {
@@ -48,55 +50,88 @@ asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
 
     std::optional<Versioned> claim;
     if (is_follow_up((*parsed)->type)) claim = co_await find_claim(parsed->message());
-    auto authentic = authenticate(std::move(*parsed), arrival, claim);
+    auto authentic = co_await authenticate(std::move(*parsed), arrival, claim);
     if (!authentic) co_return std::move(authentic).error();
     progress_.authentic = authentic->origin().verified;
     progress_.ended.verified = authentic->origin().verified;
     progress_.ended.principal = authentic->origin().principal;
+    if (mac_) progress_.mac = mac_->mac;
     digest_ = crypto::sha256(authentic->message().protected_content());
     co_return co_await carry_on(std::move(*authentic), arrival);
 }
 
-/// A follow-up names its transaction by transactionID and certificate: both only claims here, which
-/// choose the profile and the certificate to verify with.
+/// A follow-up names its transaction by transactionID and certificate or reference: only claims
+/// here, which choose the profile and the certificate to verify with.
 asio::awaitable<std::optional<Versioned>> Relay::find_claim(const cmp::PKIMessage& message) {
     auto claims = co_await services_.store.find_claims(*message.header.transaction_id);
     const ByteView certificate = claimed_certificate(message);
+    const bool is_mac = crypto::protection_kind(message) == crypto::ProtectionKind::mac;
     for (Versioned& claim : claims) {
         const crypto::CertificatePtr& signer = claim.record.signer;
+        if (is_mac && claim.record.verified && signer != nullptr) continue;
         if (certificate.empty() || signer == nullptr || equal(signer->der(), certificate))
             co_return std::move(claim);
     }
     co_return std::nullopt;
 }
 
-Outcome<policy::AuthenticMessage> Relay::authenticate(cmp::ParsedMessage parsed,
-                                                      const Arrival& arrival,
-                                                      const std::optional<Versioned>& claim) {
+asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
+    cmp::ParsedMessage parsed, const Arrival& arrival, const std::optional<Versioned>& claim) {
     const policy::ProfilePtr pinned =
         claim ? find_profile(settings_, claim->record.profile) : nullptr;
     const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised};
     auto profiled = policy::select(std::move(parsed), at, settings_.profiles, pinned);
-    if (!profiled) return Failure{std::move(profiled).error()};
+    if (!profiled) co_return Failure{std::move(profiled).error()};
     progress_.ended.profile = profiled->profile().name;
 
     const auto plan = policy::plan_origin(*profiled, services_.clock.wall_now());
-    if (!plan) return Failure{plan.error()};
+    if (!plan) co_return Failure{plan.error()};
     policy::OriginFacts facts;
     if (plan->kind == policy::OriginPlan::Kind::signature) {
-        const cmp::PKIMessage& message = profiled->message();
-        const bool kept = message.extra_certs.empty() && claim && claim->record.signer != nullptr;
-        facts.chain = kept ? services_.chains.verify(*plan->trust, claim->record.signer->der(), {})
-                           : services_.chains.verify(*plan->trust, message.extra_certs);
-        if (plan->ra_trust != nullptr)
-            facts.ra_chain = services_.chains.verify(*plan->ra_trust, message.extra_certs);
-        const Result<crypto::Chain>& found = facts.chain ? facts.chain : facts.ra_chain;
-        if (found)
-            facts.signature = crypto::verify_signature_protection(message, found->leaf->key());
+        facts = gather_signature(*profiled, *plan, claim);
+    } else if (plan->kind == policy::OriginPlan::Kind::mac) {
+        auto gathered =
+            co_await gather_mac(services_, *profiled, *plan, arrival.peer, progress_.deadline);
+        if (!gathered) co_return std::move(gathered).error();
+        facts = gathered->facts;
+        if (gathered->mac != nullptr) mac_ = std::move(*gathered);
     }
     auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
-    if (!authentic) return Failure{std::move(authentic).error()};
-    return std::move(*authentic);
+    if (!authentic) co_return Failure{std::move(authentic).error()};
+    co_return std::move(*authentic);
+}
+
+policy::OriginFacts Relay::gather_signature(const policy::ProfiledMessage& profiled,
+                                            const policy::OriginPlan& plan,
+                                            const std::optional<Versioned>& claim) {
+    policy::OriginFacts facts;
+    const cmp::PKIMessage& message = profiled.message();
+    const bool kept = message.extra_certs.empty() && claim && claim->record.signer != nullptr;
+    facts.chain = kept ? services_.chains.verify(*plan.trust, claim->record.signer->der(), {})
+                       : services_.chains.verify(*plan.trust, message.extra_certs);
+    if (plan.ra_trust != nullptr)
+        facts.ra_chain = services_.chains.verify(*plan.ra_trust, message.extra_certs);
+    const Result<crypto::Chain>& found = facts.chain ? facts.chain : facts.ra_chain;
+    if (found) facts.signature = crypto::verify_signature_protection(message, found->leaf->key());
+    return facts;
+}
+
+/// Is the secret of this MAC good for what comes? Transactions that began while it was may end.
+Outcome<void> Relay::check_secret(bool known_transaction, BodyType type) {
+    if (!mac_ || known_transaction) return boost::system::in_place_value;
+    if (!mac_->may_begin) {
+        // S-21: an expired secret looks like an unknown one.
+        mac_.reset();
+        progress_.mac.reset();
+        progress_.authentic = progress_.ended.verified = false;
+        progress_.ended.principal.reset();
+        return Failure{Refuse{"mac", PKIFailureInfo::badMessageCheck, "the secret has expired"}};
+    }
+    if (mac_->spent && !is_follow_up(type)) {
+        return Failure{Refuse{"secret-uses", PKIFailureInfo::notAuthorized,
+                              "no use of this secret is left (S-23)"}};
+    }
+    return boost::system::in_place_value;
 }
 
 /// From here on the sender is known. A message seen before gets its answer again; a new one passes
@@ -106,6 +141,7 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
     const TransactionKey key{message.origin().principal, progress_.transaction_id};
     const BodyType type = message.message().type;
     std::optional<Versioned> found = co_await services_.store.find(key);
+    if (auto good = check_secret(found.has_value(), type); !good) co_return std::move(good).error();
     if (found) {
         auto now = co_await settled(key, std::move(*found));
         if (!now) co_return std::move(now).error();
@@ -144,7 +180,7 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
                                      "lost a race for it"}};
         }
     }
-    co_return co_await forward(*proven);
+    co_return co_await forward(*proven, arrival);
 }
 
 /// Waits, bounded, until the transaction is not in flight any more (S-02).
@@ -204,6 +240,7 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
     record.signer = request.origin().signer;
     if (record.verified &&
         (cmp::is_cert_request(message.type) || message.type == BodyType::p10cr)) {
+        if (mac_) record.secret_use = mac_->use;
         record.request = std::make_shared<const Bytes>(to_bytes(message.whole));
     }
     record.expires = services_.clock.boot_now() + settings_.open_time;
@@ -218,6 +255,10 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
             Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
                    "principal " + to_hex(taken->holder.digest) + " holds it upstream (S-03)"}};
     } else if (const auto* full = std::get_if<Full>(&result)) {
+        if (full->bound.starts_with("secret")) {
+            co_return Failure{Refuse{"secret-uses", PKIFailureInfo::notAuthorized,
+                                     std::string(full->bound) + " (S-23)"}};
+        }
         co_return Failure{
             Refuse{"store-full", PKIFailureInfo::systemUnavail, std::string(full->bound)}};
     } else {
@@ -271,7 +312,8 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
     co_return boost::system::in_place_value;
 }
 
-asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& request) {
+asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& request,
+                                               const Arrival& arrival) {
     const cmp::PKIMessage& message = request.message();
     const auto upstream = settings_.upstreams.find(progress_.held->record.upstream);
     progress_.ended.upstream = upstream->second.name;
@@ -282,8 +324,16 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
     // The answer is there: whatever is wrong with it, the request was sent.
     progress_.held->on_failure = OnFailure::finish;
     progress_.held->record.url = answered->url;
-    const Asked asked{message.type,           progress_.held->record, progress_.transaction_id,
-                      progress_.sender_nonce, request.profile(),      upstream->second};
+    Asked asked{message.type,           progress_.held->record, progress_.transaction_id,
+                progress_.sender_nonce, request.profile(),      upstream->second};
+    AnswerKey answer_key;
+    if (progress_.mac != nullptr) {
+        asked.under_secret = true;
+        answer_key = co_await derive_answer_key(services_, answered->der, progress_.mac,
+                                                request.profile().origin.mac_limits,
+                                                settings_.limits, arrival.peer, progress_.deadline);
+        asked.answer_key = answer_key.get();
+    }
     auto matched = match_response(std::move(answered->der), asked, settings_, services_.chains);
     if (!matched) co_return std::move(matched).error();
     progress_.ended.answer = matched->parsed->type;
@@ -344,6 +394,11 @@ asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched, const p
         now + (matched.next == State::expects_poll ? settings_.poll_time : settings_.open_time);
     record.remember_until = now + settings_.replay_horizon;
     if (matched.next != State::expects_poll) record.request.reset();
+    if (record.secret_use) {
+        record.secret_use->fate =
+            matched.refused ? SecretUse::Fate::returned : SecretUse::Fate::committed;
+    }
+    keep_key(record);
     auto answer = std::make_shared<const Bytes>(std::move(matched.parsed).release());
     record.answer = answer;
     progress_.held.reset();
@@ -355,6 +410,20 @@ asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched, const p
     }
     progress_.ended.decision = "forwarded";
     co_return Reply{Answer{*answer}};
+}
+
+/// The derived key, for the next message of this transaction.
+void Relay::keep_key(const Record& record) {
+    if (!mac_) return;
+    const bool goes_on =
+        record.state == State::expects_certconf || record.state == State::expects_poll;
+    MacKeys& keys = services_.secrets->keys();
+    if (goes_on) {
+        keys.keep(mac_->use, progress_.transaction_id, mac_->mac,
+                  services_.clock.boot_now() + settings_.open_time);
+    } else {
+        keys.drop(mac_->use, progress_.transaction_id);
+    }
 }
 
 }  // namespace ra::gateway

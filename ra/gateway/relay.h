@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ra/gateway/gather.h"
 #include "ra/gateway/match.h"
 #include "ra/gateway/progress.h"
 
@@ -17,9 +18,12 @@ public:
     asio::awaitable<Outcome<Reply>> run(Arrival arrival);
 
 private:
-    Outcome<policy::AuthenticMessage> authenticate(cmp::ParsedMessage parsed,
-                                                   const Arrival& arrival,
-                                                   const std::optional<Versioned>& claim);
+    asio::awaitable<Outcome<policy::AuthenticMessage>> authenticate(
+        cmp::ParsedMessage parsed, const Arrival& arrival, const std::optional<Versioned>& claim);
+    policy::OriginFacts gather_signature(const policy::ProfiledMessage& message,
+                                         const policy::OriginPlan& plan,
+                                         const std::optional<Versioned>& claim);
+    Outcome<void> check_secret(bool known_transaction, cmp::BodyType type);
     asio::awaitable<std::optional<Versioned>> find_claim(const cmp::PKIMessage& message);
     asio::awaitable<Outcome<Reply>> carry_on(policy::AuthenticMessage message,
                                              const Arrival& arrival);
@@ -31,15 +35,19 @@ private:
     asio::awaitable<Outcome<void>> follow_up(const TransactionKey& key, Versioned found,
                                              const cmp::PKIMessage& message);
     Outcome<void> check_follow_up(const Record& record, const cmp::PKIMessage& message) const;
-    asio::awaitable<Outcome<Reply>> forward(const policy::ProvenRequest& request);
+    asio::awaitable<Outcome<Reply>> forward(const policy::ProvenRequest& request,
+                                            const Arrival& arrival);
     asio::awaitable<Outcome<Answered>> submit(const cmp::PKIMessage& message);
     asio::awaitable<Outcome<Reply>> conclude(MatchedResponse matched,
                                              const policy::Profile& profile);
 
+    void keep_key(const Record& record);
+
     Services& services_;
     const Settings& settings_;
     Progress& progress_;
-    crypto::Sha256 digest_{};  // of ProtectedPart
+    crypto::Sha256 digest_{};      // of ProtectedPart
+    std::optional<MacFacts> mac_;  // of a request whose MAC verified
 };
 
 }  // namespace ra::gateway

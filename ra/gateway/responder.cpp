@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ra/base/secret.h"
+#include "ra/crypto/mac.h"
 #include "ra/crypto/protection.h"
 
 namespace ra::gateway {
@@ -52,6 +53,8 @@ Outcome<crypto::CertificatePtr> verify_responder(const cmp::PKIMessage& answer,
         case crypto::ProtectionKind::signature:
             break;
     }
+    if (authority.trust == nullptr)
+        return fault("responder-trust", "no trust is configured for this upstream");
     const bool from_kept = answer.extra_certs.empty() && kept != nullptr;
     auto chain = from_kept ? chains.verify(*authority.trust, kept->der(), {})
                            : chains.verify(*authority.trust, answer.extra_certs);
@@ -76,6 +79,23 @@ Outcome<crypto::CertificatePtr> verify_responder(const cmp::PKIMessage& answer,
                      "another certificate than that of the first answer (R-021)");
     }
     return chain->leaf;
+}
+
+Outcome<void> verify_secret_holder(const cmp::PKIMessage& answer, const Asked& asked) {
+    if (!asked.upstream.responder.secret_holder) {
+        return fault("responder-authority",
+                     "this CA does not share the devices' secrets (responder.shared_secret)");
+    }
+    // the same kind of protection as the request's.
+    if (crypto::protection_kind(answer) != crypto::ProtectionKind::mac) {
+        return fault("responder-protection",
+                     "answer to a MAC is not protected by the MAC of the same secret");
+    }
+    if (asked.answer_key == nullptr)
+        return fault("responder-protection", "MAC parameters outside the limits");
+    if (const auto verified = crypto::verify_mac_protection(answer, *asked.answer_key); !verified)
+        return fault("responder-mac", describe(verified.error()));
+    return boost::system::in_place_value;
 }
 
 }  // namespace ra::gateway

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "ra/gateway/gateway.h"
-#include "ra/gateway/outcome.h"
+#include "ra/gateway/match.h"
 
 namespace ra::gateway {
 
@@ -12,5 +12,9 @@ namespace ra::gateway {
                                                                const ResponderAuthority& authority,
                                                                const crypto::CertificatePtr& kept,
                                                                crypto::ChainVerifier& chains);
+
+/// Verifies an answer of whoever shares the request's secret: protected by a MAC with
+/// asked.answer_key, and the upstream may be so.
+[[nodiscard]] Outcome<void> verify_secret_holder(const cmp::PKIMessage& answer, const Asked& asked);
 
 }  // namespace ra::gateway
