@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "ra/asn1/der_writer.h"
+#include "ra/base/time.h"
 #include "ra/cmp/build.h"
 #include "ra/cmp/fields.h"
 #include "ra/cmp/oids.h"
@@ -244,7 +245,6 @@ Bytes build_mac_algorithm(const MacParameters& parameters) {
 }
 
 std::chrono::nanoseconds derive_cost(const MacParameters& parameters) {
-    using Clock = std::chrono::steady_clock;
     constexpr std::uint32_t kRounds = 512;
     constexpr std::size_t kDigests = std::size(kHmacs);
     // Nanoseconds of kRounds iterations.
@@ -254,10 +254,10 @@ std::chrono::nanoseconds derive_cost(const MacParameters& parameters) {
             for (std::size_t i = 0; i < kDigests; ++i) {
                 const MacParameters sample{kind,     Bytes(16), kRounds, kHmacs[i].digest,
                                            "SHA256", 20};
-                const auto before = Clock::now();
+                const auto before = BootClock::now();
                 (void)MacKey::derive(sample, as_bytes("measured"));
                 costs[static_cast<std::size_t>(kind)][i] =
-                    std::chrono::nanoseconds{Clock::now() - before}.count();
+                    std::chrono::nanoseconds{BootClock::now() - before}.count();
             }
         }
         return costs;

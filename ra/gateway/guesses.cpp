@@ -1,8 +1,11 @@
 #include "ra/gateway/guesses.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
+#include <array>
 #include <cstring>
+#include <string>
 
 namespace ra::gateway {
 namespace {
@@ -16,18 +19,15 @@ std::uint64_t first_octets(const crypto::Sha256& digest) noexcept {
 }  // namespace
 
 Bytes source_prefix(std::string_view address) {
-    boost::system::error_code error;
-    const auto parsed = boost::asio::ip::make_address(std::string(address), error);
-    if (error) return {};
-    if (parsed.is_v4()) {
-        const auto octets = parsed.to_v4().to_bytes();
-        return {4, octets[0], octets[1], octets[2]};
-    }
-    const auto v6 = parsed.to_v6();
-    const auto octets = v6.to_bytes();
-    if (v6.is_v4_mapped()) return {4, octets[12], octets[13], octets[14]};
+    const std::string text{address};
+    std::array<std::uint8_t, 4> v4{};
+    if (::inet_pton(AF_INET, text.c_str(), v4.data()) == 1) return {4, v4[0], v4[1], v4[2]};
+    std::array<std::uint8_t, 16> v6{};
+    if (::inet_pton(AF_INET6, text.c_str(), v6.data()) != 1) return {};
+    constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (std::equal(kMapped.begin(), kMapped.end(), v6.begin())) return {4, v6[12], v6[13], v6[14]};
     Bytes prefix{6};
-    prefix.insert(prefix.end(), octets.begin(), octets.begin() + 7);
+    prefix.insert(prefix.end(), v6.begin(), v6.begin() + 7);
     return prefix;
 }
 

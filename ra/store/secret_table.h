@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "ra/gateway/secrets.h"
+#include "ra/gateway/ports.h"
 
 namespace ra::store {
 
