@@ -27,8 +27,9 @@ int check(const Options& options) {
     gateway::SettingsPtr settings;
     std::unique_ptr<LabCaHost> lab_ca;
     if (!faults.has_errors()) settings = load_with_lab_ca(config, faults, lab_ca);
+    (void)config::load_secrets(config, WallTime{}, faults);
     std::cerr << faults.text();
-    if (settings == nullptr) {
+    if (settings == nullptr || faults.has_errors()) {
         std::cerr << options.config << ": " << plural(faults.errors(), "error") << ", "
                   << plural(faults.warnings(), "warning") << '\n';
         return kFailed;

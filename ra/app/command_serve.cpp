@@ -20,12 +20,15 @@ int serve(const std::string& path) {
     gateway::SettingsPtr settings;
     std::unique_ptr<LabCaHost> lab_ca;
     if (!faults.has_errors()) settings = load_with_lab_ca(config, faults, lab_ca);
+    const SystemClock clock;
+    auto secrets = config::load_secrets(config, clock.wall_now(), faults);
     std::cerr << faults.text();
-    if (settings == nullptr) return kFailed;
+    if (settings == nullptr || faults.has_errors()) return kFailed;
 
     Log log{config.log, config.directory};
     auto server = std::make_unique<Server>(config, settings, log, lab_ca ? &lab_ca->ca : nullptr,
                                            inherited_sockets());
+    server->add_secrets(std::move(secrets));
     server->start();
     announce(*server, config, log);
     notify_manager("READY=1");

@@ -1,5 +1,8 @@
 #include "ra/app/cpu_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -9,8 +12,8 @@
 
 namespace ra::app {
 
-ThreadCpuPool::ThreadCpuPool(std::size_t threads, std::size_t queue)
-    : most_threads_{threads}, most_queued_{queue} {}
+ThreadCpuPool::ThreadCpuPool(std::size_t threads, std::size_t queue, int nice)
+    : most_threads_{threads}, most_queued_{queue}, nice_{nice} {}
 
 ThreadCpuPool::~ThreadCpuPool() { stop(); }
 
@@ -31,6 +34,8 @@ bool ThreadCpuPool::enqueue(std::function<void()> job) {
 }
 
 void ThreadCpuPool::serve() {
+    // Of this thread alone, on Linux. If it fails, all threads are alike.
+    if (nice_ != 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice_);
     std::unique_lock lock{mutex_};
     while (true) {
         ++idle_;

@@ -15,7 +15,8 @@ namespace ra::app {
 /// Threads for what would block a worker; started when first needed. Any thread may call it.
 class ThreadCpuPool final : public gateway::CpuPool {
 public:
-    ThreadCpuPool(std::size_t threads, std::size_t queue);
+    /// `nice`: how far its threads stand back behind others, as nice(1) counts.
+    ThreadCpuPool(std::size_t threads, std::size_t queue, int nice = 0);
     ~ThreadCpuPool() override;
 
     asio::awaitable<bool> run(std::function<void()> work) override;
@@ -29,6 +30,7 @@ private:
 
     const std::size_t most_threads_;
     const std::size_t most_queued_;
+    const int nice_;
     std::mutex mutex_;
     std::condition_variable filled_;
     std::deque<std::function<void()>> queue_;

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "policy/pipeline.h"
+#include "ra/app/config/load.h"
 #include "ra/app/message_file.h"
 #include "ra/asn1/name.h"
 #include "ra/crypto/protection.h"
@@ -56,6 +57,25 @@ policy::OriginFacts gather(const policy::ProfiledMessage& message, const policy:
     return facts;
 }
 
+/// With the secrets beside the configuration; those of the store are the running gateway's.
+policy::OriginFacts gather_mac(const policy::ProfiledMessage& message,
+                               const policy::OriginPlan& plan,
+                               const std::vector<gateway::NewSecret>& secrets) {
+    policy::OriginFacts facts;
+    facts.mac_detail = "no [[secret]] has this reference; those of the store are not looked at";
+    for (const gateway::NewSecret& secret : secrets) {
+        if (!equal(secret.reference, plan.reference)) continue;
+        facts.mac_detail = {};
+        const auto key = crypto::MacKey::derive(plan.mac, secret.octets.reveal());
+        if (!key) {
+            facts.mac = key.error();
+        } else {
+            facts.mac = crypto::verify_mac_protection(message.message(), *key);
+        }
+    }
+    return facts;
+}
+
 int explain_rules(const policy::ProvenRequest& request, WallTime now, Report& report) {
     for (const policy::RuleVerdict& verdict : policy::explain(request, now)) {
         if (!verdict.applies) {
@@ -70,7 +90,7 @@ int explain_rules(const policy::ProvenRequest& request, WallTime now, Report& re
 }
 
 int explain(Bytes der, const policy::ArrivalFacts& arrival, const gateway::Settings& settings,
-            std::ostream& out) {
+            const std::vector<gateway::NewSecret>& secrets, std::ostream& out) {
     Report report{out};
     const SystemClock clock;
     const WallTime now = clock.wall_now();
@@ -92,12 +112,15 @@ int explain(Bytes der, const policy::ArrivalFacts& arrival, const gateway::Setti
 
     const auto plan = policy::plan_origin(*profiled, now);
     if (!plan) return report.refused(plan.error().rule, plan.error());
-    const policy::OriginFacts facts = gather(*profiled, *plan, clock);
+    const policy::OriginFacts facts = plan->kind == policy::OriginPlan::Kind::mac
+                                          ? gather_mac(*profiled, *plan, secrets)
+                                          : gather(*profiled, *plan, clock);
     auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
     if (!authentic) return report.refused(authentic.error().rule, authentic.error());
     report.good("origin",
                 authentic->origin().verified
-                    ? "signature by " + asn1::name_text(authentic->origin().signer->subject())
+                    ? (authentic->origin().signer != nullptr ? "signature by " : "MAC of ") +
+                          asn1::name_text(authentic->origin().subject)
                     : std::string{"opaque: nobody verifies this message here"});
 
     auto proven = policy::prove(std::move(*authentic), settings.limits);
@@ -121,10 +144,12 @@ int explain_file(const std::string& path, const ExplainAs& as, const config::Con
         arrival.listener = static_cast<ListenerId>(found - config.listeners.begin());
     }
     std::vector<Bytes> messages = read_message_file(path, settings.limits.message_octets);
+    config::Faults reported_elsewhere{config.file};
+    const auto secrets = config::load_secrets(config, WallTime{}, reported_elsewhere);
     int status = 0;
     for (Bytes& message : messages) {
         if (messages.size() > 1) out << "message of " << message.size() << " octets\n";
-        status = std::max(status, explain(std::move(message), arrival, settings, out));
+        status = std::max(status, explain(std::move(message), arrival, settings, secrets, out));
     }
     out << (status == 0 ? "permitted" : "refused") << '\n';
     return status;

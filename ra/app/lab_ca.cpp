@@ -30,6 +30,12 @@ gateway::SettingsPtr load_with_lab_ca(const config::Config& config, config::Faul
     labca::Settings made;
     made.trust = trusted_devices(*settings, upstream->name);
     made.limits = settings->limits;
+    if (upstream->responder.shared_secret) {
+        config::Faults reported_elsewhere{config.file};
+        for (auto& secret : config::load_secrets(config, WallTime{}, reported_elsewhere)) {
+            made.secrets.emplace(std::string(as_text(secret.reference)), std::move(secret.octets));
+        }
+    }
     lab_ca = std::make_unique<LabCaHost>(std::move(made));
 
     gateway::ResponderAuthority& responder = settings->upstreams.at(upstream->name).responder;

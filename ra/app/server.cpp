@@ -3,6 +3,8 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <future>
 #include <set>
 #include <thread>
@@ -19,6 +21,7 @@ using transports::common::ListenerSettings;
 namespace {
 
 constexpr std::size_t kCpuQueue = 1024;
+constexpr int kKdfNice = 10;
 constexpr std::chrono::milliseconds kSweepEvery{500};
 
 /// The processors we may use, which in a container are not the ones there are.
@@ -69,6 +72,7 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
                Exchange* lab_ca, std::vector<Inherited> inherited)
     : log_{log},
       cpu_{processors(), kCpuQueue},
+      kdf_{1, kCpuQueue, kKdfNice},
       workers_{config.workers != 0 ? config.workers : processors(), fault_log(log)} {
     for (const config::ListenerConfig& listener : config.listeners) {
         listener_names_.push_back(listener.name);
@@ -86,8 +90,14 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
 
     store_ =
         std::make_unique<store::Memory>(clock_, workers_[0].random(), store_settings(config.store));
-    const WorkerParts::Shared shared{config, std::move(settings), *store_, cpu_,  clock_,
-                                     log_,   listener_names_,     labels_, lab_ca};
+    secrets_ = std::make_unique<gateway::SecretGate>(
+        *store_, clock_, random_, gateway::GuessLimits{},
+        [&log](std::string_view event, ByteView reference) {
+            log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
+        });
+    const WorkerParts::Shared shared{
+        config, std::move(settings), *store_, *secrets_, cpu_, kdf_, clock_,
+        log_,   listener_names_,     labels_, lab_ca};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared));
     listen(config, std::move(inherited));
@@ -97,6 +107,7 @@ Server::~Server() {
     for (const auto& listener : listeners_) listener->stop();
     workers_.stop();
     cpu_.stop();
+    kdf_.stop();
 }
 
 void Server::listen(const config::Config& config, std::vector<Inherited> inherited) {
@@ -128,6 +139,26 @@ void Server::listen(const config::Config& config, std::vector<Inherited> inherit
     if (!inherited.empty()) {
         throw std::runtime_error("systemd hands over more sockets than there are [[listener]]s");
     }
+}
+
+void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
+    asio::io_context io;
+    std::exception_ptr failed;
+    const auto add = [&]() -> asio::awaitable<void> {
+        for (gateway::NewSecret& secret : secrets) {
+            const std::string reference{as_text(secret.reference)};
+            const auto added = co_await store_->add_secret(std::move(secret));
+            if (added != gateway::Secrets::Added::added) {
+                throw std::runtime_error("secret " + config::in_quotes(reference) +
+                                         (added == gateway::Secrets::Added::full
+                                              ? ": there is no room for it"
+                                              : " is in the store already"));
+            }
+        }
+    };
+    asio::co_spawn(io, add(), [&failed](std::exception_ptr fault) { failed = std::move(fault); });
+    io.run();
+    if (failed) std::rethrow_exception(failed);
 }
 
 void Server::start() {
@@ -175,6 +206,7 @@ bool Server::drain(BootTime until) {
     }
     workers_.stop();
     cpu_.stop();
+    kdf_.stop();
     return ended;
 }
 
@@ -183,7 +215,7 @@ metrics::Snapshot Server::snapshot() const {
     snapshot.listeners = listener_names_;
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
     add_server_samples(snapshot, listener_names_, listeners_, upstream_names_, parts_,
-                       store_->sizes());
+                       store_->sizes(), secrets_->counts());
     return snapshot;
 }
 

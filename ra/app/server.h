@@ -9,6 +9,7 @@
 #include "ra/app/cpu_pool.h"
 #include "ra/app/log.h"
 #include "ra/gateway/gateway.h"
+#include "ra/gateway/secret_gate.h"
 #include "ra/store/memory.h"
 #include "transports/common/listener.h"
 #include "transports/common/workers.h"
@@ -35,6 +36,9 @@ public:
     Server& operator=(const Server&) = delete;
 
     void start();
+    /// Before start(): secrets that stand beside the configuration. Throws std::runtime_error: too
+    /// many, or one the store has already.
+    void add_secrets(std::vector<gateway::NewSecret> secrets);
 
     /// A URL somebody can use now.
     struct Served {
@@ -64,8 +68,11 @@ private:
     std::vector<std::string> upstream_names_;
     std::vector<std::string> labels_;
     std::vector<std::vector<std::string>> aliases_;
+    SystemRandom random_;  // for the constructor, and the gate
     std::unique_ptr<store::Memory> store_;
+    std::unique_ptr<gateway::SecretGate> secrets_;
     ThreadCpuPool cpu_;
+    ThreadCpuPool kdf_;  // key derivations: after everything else
     transports::common::Workers workers_;
     std::vector<std::unique_ptr<WorkerParts>> parts_;  // one a worker
     std::vector<std::unique_ptr<transports::common::Listener>> listeners_;

@@ -66,7 +66,8 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
                         const std::vector<std::unique_ptr<transports::common::Listener>>& listeners,
                         const std::vector<std::string>& upstream_names,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
-                        const gateway::Store::Sizes& sizes) {
+                        const gateway::Store::Sizes& sizes,
+                        const gateway::SecretGate::Counts& macs) {
     const std::size_t workers = parts.size();
     const auto add = [&](std::string_view name, std::string_view help, bool gauge, Labels labels,
                          double value) {
@@ -118,6 +119,14 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
             {{"upstream", upstream_names[i]}},
             sum(workers, [&](std::size_t w) -> const Count& { return parts[w]->client(i).open; }));
     }
+    const std::pair<const char*, std::uint64_t> results[] = {
+        {"verified", macs.verified}, {"failed", macs.failed}, {"throttled", macs.throttled}};
+    for (const auto& [result, count] : results) {
+        add("cmpgate_macs_total", "MACs of devices by what became of them.", false,
+            {{"result", result}}, static_cast<double>(count));
+    }
+    add("cmpgate_secrets_locked_total", "Secrets locked because they were being guessed.", false,
+        {}, static_cast<double>(macs.locked));
     add("cmpgate_store_open", "Open transactions.", true, {}, static_cast<double>(sizes.open));
     add("cmpgate_store_remembered", "Transactions remembered against replay.", true, {},
         static_cast<double>(sizes.remembered));

@@ -7,6 +7,7 @@
 #include "metrics/prometheus_text.h"
 #include "ra/app/worker_parts.h"
 #include "ra/gateway/ports.h"
+#include "ra/gateway/secret_gate.h"
 #include "transports/common/listener.h"
 
 namespace ra::app {
@@ -16,6 +17,7 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
                         const std::vector<std::unique_ptr<transports::common::Listener>>& listeners,
                         const std::vector<std::string>& upstream_names,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
-                        const gateway::Store::Sizes& sizes);
+                        const gateway::Store::Sizes& sizes,
+                        const gateway::SecretGate::Counts& macs);
 
 }  // namespace ra::app

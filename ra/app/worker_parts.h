@@ -26,7 +26,9 @@ public:
         const config::Config& config;  // for the constructor only
         gateway::SettingsPtr settings;
         gateway::Store& store;
+        gateway::SecretGate& secrets;
         gateway::CpuPool& cpu;
+        gateway::CpuPool& kdf;
         const Clock& clock;
         Log& log;
         const std::vector<std::string>& listeners;  // names

@@ -45,6 +45,7 @@ struct ResponderConfig {
     std::vector<Bytes> ekus;            // OID contents
     std::optional<std::string> issuer;  // names, with `subject`
     std::optional<std::string> subject;
+    bool shared_secret = false;  // it knows the devices' secrets
     Place at;
 };
 
@@ -77,6 +78,19 @@ struct CredentialConfig {
     Place at;
 };
 
+/// A secret that stands beside the configuration: for demonstrations and tests, and where the store
+/// forgets them anyway.
+struct SecretConfig {
+    std::string reference;
+    Located<Source> secret;
+    std::string profile;  // empty: any
+    Place profile_at;
+    std::optional<std::uint32_t> uses = 1;  // nullopt: any number
+    std::optional<WallTime> expires;
+    bool generated = false;
+    Place at;
+};
+
 struct ProfileConfig {
     policy::Profile profile;  // all but what is loaded: origin.trust, ra.trust
     TrustConfig origin_trust;
@@ -99,6 +113,7 @@ struct StoreConfig {
 
 struct LimitsConfig {
     cmp::Limits message;
+    crypto::MacLimits mac;
     std::size_t exchanges = 4096;    // at a time, a worker
     unsigned signed_refusals = 200;  // a second, a worker (S-31)
     std::chrono::seconds open_time{300};
@@ -126,6 +141,7 @@ struct Config {
     std::vector<UpstreamConfig> upstreams;
     std::vector<CredentialConfig> credentials;
     std::vector<ProfileConfig> profiles;
+    std::vector<SecretConfig> secrets;
     StoreConfig store;
     LimitsConfig limits;
     LogConfig log;

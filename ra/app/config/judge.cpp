@@ -81,6 +81,46 @@ void judge_names(const ProfileConfig& profile, Faults& faults) {
     }
 }
 
+/// Who could answer a MAC that goes up as it came?
+void judge_mac(const ProfileConfig& profile, const UpstreamConfig* upstream, Faults& faults) {
+    if (profile.profile.origin.mac != OriginSettings::Mac::secrets || upstream == nullptr) return;
+    if (profile.profile.treatment == policy::Treatment::forward &&
+        !upstream->responder.shared_secret) {
+        faults.error(profile.origin_at, "profile " + in_quotes(profile.profile.name) +
+                                            " forwards MACs that upstream " +
+                                            in_quotes(upstream->name) +
+                                            " cannot verify; if it knows the devices' secrets, say "
+                                            "responder = { shared_secret = true } there");
+    }
+}
+
+void judge_secrets(const Config& config, Faults& faults) {
+    std::set<std::string> references;
+    for (const SecretConfig& secret : config.secrets) {
+        if (!references.insert(secret.reference).second)
+            faults.error(secret.at,
+                         "a second secret has the reference " + in_quotes(secret.reference));
+        const bool known =
+            secret.profile.empty() ||
+            std::any_of(config.profiles.begin(), config.profiles.end(),
+                        [&](const auto& one) { return one.profile.name == secret.profile; });
+        if (!known) {
+            std::vector<std::string_view> names;
+            for (const ProfileConfig& one : config.profiles) names.push_back(one.profile.name);
+            faults.error(secret.profile_at, "there is no profile " + in_quotes(secret.profile) +
+                                                suggestion(secret.profile, names));
+        }
+    }
+    const bool taken =
+        std::any_of(config.profiles.begin(), config.profiles.end(), [](const ProfileConfig& one) {
+            return one.profile.origin.mac == OriginSettings::Mac::secrets;
+        });
+    if (!config.secrets.empty() && !taken) {
+        faults.warning(config.secrets.front().at,
+                       "no profile takes secrets: origin = { mac = \"secrets\" } does");
+    }
+}
+
 void judge_origin(const Config& config, const ProfileConfig& profile, Faults& faults) {
     const OriginSettings& origin = profile.profile.origin;
     const std::string name = in_quotes(profile.profile.name);
@@ -251,10 +291,16 @@ void judge(const Config& config, Faults& faults) {
                          "a second profile is named " + in_quotes(profile.profile.name));
         }
         const UpstreamConfig* upstream = judge_upstream_of(config, profile, faults);
-        if (!is_opaque(profile)) verified.insert(upstream);
+        // Answers to MACs are verified with the devices' own secrets.
+        const bool only_macs = profile.profile.origin.mac == OriginSettings::Mac::secrets &&
+                               profile.origin_trust.anchors.empty() && upstream != nullptr &&
+                               upstream->responder.shared_secret;
+        if (!is_opaque(profile) && !only_macs) verified.insert(upstream);
         judge_origin(config, profile, faults);
+        judge_mac(profile, upstream, faults);
     }
     judge_upstreams(config, verified, faults);
+    judge_secrets(config, faults);
     judge_reachable(config, faults);
     judge_overlaps(config, faults);
     if (config.credentials.empty() &&

@@ -12,6 +12,7 @@ enum class Section {
     upstream,
     responder,
     credential,
+    secret,
     profile,
     match,
     origin,

@@ -180,6 +180,7 @@ private:
         }
         responder.pinned = load_all(upstream.responder.certificates);
         responder.ekus = upstream.responder.ekus;
+        responder.secret_holder = upstream.responder.shared_secret;
         if (upstream.responder.issuer && upstream.responder.subject) {
             attempt(upstream.responder.at, [&] {
                 responder.names.emplace_back(crypto::name_of(*upstream.responder.issuer),
@@ -208,6 +209,7 @@ private:
     policy::ProfilePtr load_profile(const ProfileConfig& config) {
         auto profile = std::make_shared<policy::Profile>(config.profile);
         profile->origin.trust = load_trust(config.origin_trust);
+        profile->origin.mac_limits = config_.limits.mac;
         profile->ra.trust = load_trust(config.ra_trust);
         if (profile->upstream.empty() && config_.upstreams.size() == 1)
             profile->upstream = config_.upstreams.front().name;
@@ -230,6 +232,36 @@ std::shared_ptr<gateway::Settings> load_settings(const Config& config, Faults& f
                                                  std::uint64_t generation) {
     auto settings = Loader{config, faults, generation}.load();
     return faults.has_errors() ? nullptr : settings;
+}
+
+std::vector<gateway::NewSecret> load_secrets(const Config& config, WallTime now, Faults& faults) {
+    std::vector<gateway::NewSecret> secrets;
+    for (const SecretConfig& written : config.secrets) {
+        try {
+            const Material material{written.secret.value, config.directory};
+            if (material.exposed()) {
+                throw std::runtime_error(
+                    written.secret.value.text() +
+                    " may be read by others or changed by its group; chmod 0600 it (S-24)");
+            }
+            std::string text = material.read();
+            gateway::NewSecret secret;
+            secret.reference = to_bytes(as_bytes(written.reference));
+            secret.octets = Secret{to_bytes(as_bytes(text))};
+            wipe(text.data(), text.size());
+            if (secret.octets.empty())
+                throw std::runtime_error(written.secret.value.text() + " is empty");
+            secret.profile = written.profile;
+            secret.created = now;
+            secret.expires = written.expires;
+            secret.uses = written.uses;
+            secret.generated = written.generated;
+            secrets.push_back(std::move(secret));
+        } catch (const std::exception& fault) {
+            faults.error(written.secret.at, fault.what());
+        }
+    }
+    return secrets;
 }
 
 }  // namespace ra::app::config

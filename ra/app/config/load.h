@@ -15,4 +15,9 @@ namespace ra::app::config {
 [[nodiscard]] std::shared_ptr<gateway::Settings> load_settings(const Config& config, Faults& faults,
                                                                std::uint64_t generation = 1);
 
+/// The secrets that stand beside the configuration, made at `now`. What is wrong is added to
+/// `faults`; the result holds what is not.
+[[nodiscard]] std::vector<gateway::NewSecret> load_secrets(const Config& config, WallTime now,
+                                                           Faults& faults);
+
 }  // namespace ra::app::config

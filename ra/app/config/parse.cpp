@@ -50,12 +50,18 @@ LimitsConfig read_limits(const Node& node, Faults& faults) {
     count("id_max", message.id_max, 16, 1024);
     count("kid", message.kid_max, 20, 4096);
     count("template_extensions", message.template_extensions, 1, 1000);
+    count("mac_iterations", limits.mac.most_iterations, 100, 10'000'000);
+    count("mac_iterations_min", limits.mac.least_iterations, 1, 10'000'000);
     count("exchanges", limits.exchanges, 1, 1'000'000);
     count("signed_refusals", limits.signed_refusals, 0, 1'000'000);
     limits.open_time = table.duration("open_time", seconds{10}, kDay, limits.open_time);
     limits.poll_time = table.duration("poll_time", seconds{60}, kDay * 366, limits.poll_time);
     limits.replay_horizon =
         table.duration("replay_horizon", seconds{60}, kDay * 366, limits.replay_horizon);
+    if (limits.mac.least_iterations > limits.mac.most_iterations) {
+        faults.error(table.at("mac_iterations_min"),
+                     "mac_iterations_min is more than mac_iterations");
+    }
     if (message.id_min > message.id_max) {
         faults.error(table.at("id_min"), "id_min is more than id_max");
     }
@@ -144,6 +150,8 @@ std::optional<Config> read_root(const Node& document, Faults& faults) {
     for (const Node* node : root.tables("credential")) {
         config.credentials.push_back(read_credential(*node, config.credentials.size(), faults));
     }
+    for (const Node* node : root.tables("secret"))
+        config.secrets.push_back(read_secret(*node, faults));
     for (const Node* node : root.tables("profile")) {
         config.profiles.push_back(
             read_profile(*node, config.profiles.size(), config.listeners, faults));

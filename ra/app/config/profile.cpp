@@ -104,11 +104,15 @@ void read_origin(const Table& profile, ProfileConfig& config) {
     origin.time_window = table.duration("time_window", seconds{0}, kDay * 366, origin.time_window);
     origin.undated = table.choice<Undated>(
         "undated", {{"refuse", Undated::refuse}, {"remember", Undated::remember}}, origin.undated);
+    using Mac = policy::OriginSettings::Mac;
+    origin.mac = table.choice<Mac>("mac", {{"off", Mac::off}, {"secrets", Mac::secrets}}, Mac::off);
+    origin.sender_is_reference = table.boolean("sender_is_reference", origin.sender_is_reference);
     const Node* signature = table.get("signature");
+    if (signature == nullptr && origin.mac == Mac::secrets) return;
     if (signature == nullptr) {
         table.faults().error(node->at,
-                             "origin has no signature: absent trust refuses everybody. Write "
-                             "signature = { trust = \"file:…\" }");
+                             "origin has neither signature nor mac: absent trust refuses "
+                             "everybody. Write signature = { trust = \"file:…\" }");
         return;
     }
     const Table signatures{*signature, Section::signature, profile.faults()};

@@ -165,6 +165,7 @@ ResponderConfig read_responder(const Table& upstream) {
     responder.ekus = read_oids(table, "eku");
     if (auto issuer = table.text("issuer")) responder.issuer = issuer->value;
     if (auto subject = table.text("subject")) responder.subject = subject->value;
+    responder.shared_secret = table.boolean("shared_secret", false);
     if (responder.issuer.has_value() != responder.subject.has_value()) {
         table.faults().error(node->at, "responder: issuer and subject go together");
     }
@@ -247,6 +248,32 @@ CredentialConfig read_credential(const Node& node, std::size_t index, Faults& fa
     if (auto key = table.source("key")) credential.key = std::move(*key);
     credential.passphrase = table.source("passphrase");
     return credential;
+}
+
+SecretConfig read_secret(const Node& node, Faults& faults) {
+    const Table table{node, Section::secret, faults};
+    SecretConfig secret;
+    secret.at = node.at;
+    if (node.kind != Node::Kind::table) return secret;
+    for (const std::string_view key : {"reference", "secret"}) {
+        if (!table.has(key)) faults.error(node.at, "[[secret]] has no " + std::string(key));
+    }
+    if (const auto reference = table.text("reference")) {
+        secret.reference = reference->value;
+        if (secret.reference.empty() || secret.reference.size() > 64)
+            faults.error(reference->at, "reference is the senderKID of a device: 1 to 64 octets");
+    }
+    if (auto source = table.source("secret")) secret.secret = std::move(*source);
+    if (const auto profile = table.text("profile")) {
+        secret.profile = profile->value;
+        secret.profile_at = profile->at;
+    }
+    const auto uses = static_cast<std::uint32_t>(table.integer("uses", 0, 1'000'000'000, 1));
+    secret.uses = uses != 0 ? std::optional{uses} : std::nullopt;
+    if (const auto expires = table.text("expires"))
+        table.attempt(expires->at, [&] { secret.expires = parse_time(expires->value); });
+    secret.generated = table.boolean("generated", false);
+    return secret;
 }
 
 }  // namespace ra::app::config

@@ -13,6 +13,7 @@ namespace ra::app::config {
 [[nodiscard]] ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults);
+[[nodiscard]] SecretConfig read_secret(const Node& node, Faults& faults);
 /// `listeners`: for match.listener.
 [[nodiscard]] ProfileConfig read_profile(const Node& node, std::size_t index,
                                          const std::vector<ListenerConfig>& listeners,

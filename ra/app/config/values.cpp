@@ -58,6 +58,53 @@ std::uint64_t parse_octets(std::string_view text) {
     return *octets;
 }
 
+WallTime parse_time(std::string_view text) {
+    const auto fault = [&] {
+        return std::invalid_argument(in_quotes(text) +
+                                     " is no time; write 2027-01-31 or 2027-01-31T12:00:00Z");
+    };
+    const auto number = [&](std::size_t at, std::size_t size) {
+        unsigned value = 0;
+        const char* const begin = text.data() + at;
+        const auto [end, error] = std::from_chars(begin, begin + size, value);
+        if (error != std::errc{} || end != begin + size) throw fault();
+        return value;
+    };
+    const bool with_time = text.size() == 20;
+    if ((text.size() != 10 && !with_time) || text[4] != '-' || text[7] != '-') throw fault();
+    const std::chrono::year_month_day day{std::chrono::year{static_cast<int>(number(0, 4))},
+                                          std::chrono::month{number(5, 2)},
+                                          std::chrono::day{number(8, 2)}};
+    if (!day.ok()) throw fault();
+    std::chrono::seconds of_day{0};
+    if (with_time) {
+        if (text[10] != 'T' || text[13] != ':' || text[16] != ':' || text[19] != 'Z') throw fault();
+        const unsigned hour = number(11, 2);
+        const unsigned minute = number(14, 2);
+        const unsigned second = number(17, 2);
+        if (hour > 23 || minute > 59 || second > 59) throw fault();
+        of_day =
+            std::chrono::hours{hour} + std::chrono::minutes{minute} + std::chrono::seconds{second};
+    }
+    return std::chrono::sys_days{day} + of_day;
+}
+
+std::string time_text(WallTime time) {
+    const auto midnight = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day day{midnight};
+    const std::chrono::hh_mm_ss of_day{time - midnight};
+    const auto digits = [](unsigned value, std::size_t width) {
+        std::string text = std::to_string(value);
+        return std::string(width > text.size() ? width - text.size() : 0, '0') + text;
+    };
+    return digits(static_cast<unsigned>(static_cast<int>(day.year())), 4) + '-' +
+           digits(static_cast<unsigned>(day.month()), 2) + '-' +
+           digits(static_cast<unsigned>(day.day()), 2) + 'T' +
+           digits(static_cast<unsigned>(of_day.hours().count()), 2) + ':' +
+           digits(static_cast<unsigned>(of_day.minutes().count()), 2) + ':' +
+           digits(static_cast<unsigned>(of_day.seconds().count()), 2) + 'Z';
+}
+
 Source Source::parse(std::string_view text) {
     static constexpr std::array<std::pair<std::string_view, Kind>, 3> kKinds{
         {{"file:", Kind::file}, {"env:", Kind::env}, {"credential:", Kind::credential}}};

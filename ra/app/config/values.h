@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "ra/base/time.h"
+
 /// The texts of the configuration that mean something. Every parse function throws
 /// std::invalid_argument with a message that says what was expected.
 namespace ra::app::config {
@@ -14,6 +16,10 @@ namespace ra::app::config {
 
 /// "4096", "256KiB", "16MiB", "1GiB".
 [[nodiscard]] std::uint64_t parse_octets(std::string_view text);
+/// "2027-01-31" (its first second, UTC) or "2027-01-31T12:00:00Z". Throws std::invalid_argument.
+[[nodiscard]] WallTime parse_time(std::string_view text);
+/// As parse_time() reads it, with the time of day.
+[[nodiscard]] std::string time_text(WallTime time);
 
 /// Where octets that do not belong into the file are to be had.
 struct Source {

@@ -56,6 +56,7 @@ public:
         write(directory_.path() / "ra.key", credential->key->pem());
         write(directory_.path() / "ra-key", credential->key->pem());
         write(directory_.path() / "ra-passphrase", "not needed\n");
+        write(directory_.path() / "press-17.secret", "0123456789abcdef0123456789abcdef\n");
         ::setenv("CREDENTIALS_DIRECTORY", directory_.path().c_str(), 1);
     }
     ~World() { ::unsetenv("CREDENTIALS_DIRECTORY"); }
@@ -95,6 +96,8 @@ const Node* section(const Node& document, Section which) {
             return in(in(&document, "upstream"), "responder");
         case Section::credential:
             return in(&document, "credential");
+        case Section::secret:
+            return in(&document, "secret");
         case Section::profile:
             return profile;
         case Section::match:
@@ -149,6 +152,10 @@ TEST_SUITE("ra/app") {
             const auto settings = world.load(text_of(file), faults);
             INFO(faults.text());
             CHECK(settings != nullptr);
+            const Config config = parse_config(text_of(file), file.string(), faults);
+            Config there = config;
+            there.directory = world.path().string();
+            CHECK(load_secrets(there, WallTime{}, faults).size() == config.secrets.size());
         }
     }
 
