@@ -47,12 +47,19 @@ int end_well(std::unique_ptr<Server> server, const EndSignals& signals,
               {{"signal", signal == SIGINT   ? "SIGINT"
                           : signal == SIGHUP ? "SIGHUP"
                                              : "SIGTERM"}});
-    if (server->drain(BootClock::now() + drain_timeout)) {
-        log.write(Log::Level::info, "stopped", {});
+    const bool drained = server->drain(BootClock::now() + drain_timeout);
+    // With the memory store, what ends with this process: transactions of which a device will yet
+    // ask, and what must not come again.
+    const gateway::Store::Sizes held = server->store_sizes();
+    std::vector<Field> fields = {{"open", static_cast<std::int64_t>(held.open)},
+                                 {"remembered", static_cast<std::int64_t>(held.remembered)},
+                                 {"kept_bytes", static_cast<std::int64_t>(held.kept_octets)}};
+    if (drained) {
+        log.write(Log::Level::info, "stopped", fields);
         return 0;
     }
-    log.write(Log::Level::warning, "stopped",
-              {{"detail", "exchanges were cut off at drain_timeout"}});
+    fields.push_back({"detail", "exchanges were cut off at drain_timeout"});
+    log.write(Log::Level::warning, "stopped", fields);
     log.flush();
     std::cout << std::flush;
     ::_exit(0);  // frames of the exchanges that were cut off still refer to the server

@@ -57,6 +57,8 @@ public:
 
     /// Any thread.
     [[nodiscard]] metrics::Snapshot snapshot() const;
+    /// What the store holds now. Any thread, also after drain().
+    [[nodiscard]] gateway::Store::Sizes store_sizes() const { return store_->sizes(); }
 
 private:
     void listen(const config::Config& config, std::vector<Inherited> inherited);
