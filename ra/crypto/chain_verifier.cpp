@@ -37,9 +37,10 @@ Errc code_of(int error) noexcept {
             return Errc::revoked;
         case X509_V_ERR_CERT_HAS_EXPIRED:
         case X509_V_ERR_CERT_NOT_YET_VALID:
+            return Errc::expired;
+        // A CRL out of its time says nothing of the certificate: it is ours to get a new one.
         case X509_V_ERR_CRL_HAS_EXPIRED:
         case X509_V_ERR_CRL_NOT_YET_VALID:
-            return Errc::expired;
         case X509_V_ERR_UNABLE_TO_GET_CRL:
         case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
             return Errc::unavailable;
@@ -130,7 +131,10 @@ Result<Chain> build_chain(const TrustStore& trust, ByteView leaf, ByteView other
     const int verified = X509_verify_cert(context.get());
     const int error = X509_STORE_CTX_get_error(context.get());
     ERR_clear_error();
-    if (verified != 1) return fail(code_of(error), "chain");
+    if (verified != 1) {
+        const Errc code = code_of(error);
+        return fail(code, code == Errc::unavailable ? "CRL" : "chain");
+    }
 
     Chain chain;
     STACK_OF(X509)* const path = X509_STORE_CTX_get0_chain(context.get());
