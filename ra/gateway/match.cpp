@@ -235,14 +235,15 @@ Outcome<State> match_body(const cmp::PKIMessage& answer, const Asked& asked,
     return State::finished;
 }
 
-}  // namespace
+/// Whether the CA may have issued a certificate over what was asked, whatever it answered.
+bool may_issue(const Asked& asked) noexcept {
+    const BodyType type = asked.type == BodyType::pollReq ? asked.record.request_type : asked.type;
+    return cmp::is_cert_request(type) || type == BodyType::p10cr;
+}
 
-Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked, const Settings& settings,
-                                        crypto::ChainVerifier& chains) {
-    auto parsed = cmp::ParsedMessage::parse(cmp::MessageBuffer{std::move(octets)}, settings.limits);
-    if (!parsed) return fault("answer-parse", parsed.error());
-    const cmp::PKIMessage& answer = parsed->message();
-
+Outcome<MatchedResponse> match(cmp::ParsedMessage parsed, const Asked& asked,
+                               const Settings& settings, crypto::ChainVerifier& chains) {
+    const cmp::PKIMessage& answer = parsed.message();
     if (const auto header = match_header(answer, asked); !header) return header.error();
     crypto::CertificatePtr responder;
     if (asked.record.verified && asked.under_secret) {
@@ -254,15 +255,30 @@ Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked, const 
         if (!verified) return verified.error();
         responder = std::move(*verified);
     }
-    auto next = match_body(answer, asked, settings, chains);
-    if (!next) {
-        UpstreamFault refused = std::get<UpstreamFault>(next.error());
-        // From here on the answer was the CA's own: what it says it issued, it may have issued.
-        refused.possibly_issued = cmp::is_cert_response(answer.type);
+    const auto next = match_body(answer, asked, settings, chains);
+    if (!next) return next.error();
+    const bool refused = *next == State::finished && is_refusal(answer, settings.limits);
+    return MatchedResponse{std::move(parsed), *next, std::move(responder), refused};
+}
+
+}  // namespace
+
+Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked, const Settings& settings,
+                                        crypto::ChainVerifier& chains) {
+    auto parsed = cmp::ParsedMessage::parse(cmp::MessageBuffer{std::move(octets)}, settings.limits);
+    // An answer that is refused says nothing, least of all that nothing was issued (S-04).
+    if (!parsed) {
+        UpstreamFault refused = fault("answer-parse", parsed.error());
+        refused.possibly_issued = may_issue(asked);
         return refused;
     }
-    const bool refused = *next == State::finished && is_refusal(answer, settings.limits);
-    return MatchedResponse{std::move(*parsed), *next, std::move(responder), refused};
+    auto matched = match(std::move(*parsed), asked, settings, chains);
+    if (!matched) {
+        UpstreamFault refused = std::get<UpstreamFault>(std::move(matched).error());
+        refused.possibly_issued = may_issue(asked);
+        return refused;
+    }
+    return matched;
 }
 
 }  // namespace ra::gateway

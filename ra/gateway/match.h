@@ -31,7 +31,7 @@ struct MatchedResponse {
 /// Parses the answer as strictly as a request and checks that it is one: transactionID, recipNonce,
 /// body type, protection by an authorised responder, certReqId, status consistent, the certificate
 /// for the key and within what was asked, caPubs only those listed, implicitConfirm only if asked.
-/// A fault names the field; `possibly_issued` where a positive answer is refused.
+/// A fault names the field; `possibly_issued` where a certificate was asked for.
 [[nodiscard]] Outcome<MatchedResponse> match_response(Bytes octets, const Asked& asked,
                                                       const Settings& settings,
                                                       crypto::ChainVerifier& chains);

@@ -367,9 +367,11 @@ asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message)
         const bool refused = rejected->status >= 400 && rejected->status < 500;
         if (!refused && cmp::is_state_changing(message.type)) held.on_failure = OnFailure::unknown;
         const bool busy = rejected->status == 503;
+        std::string detail = "status " + std::to_string(rejected->status);
+        if (rejected->status / 100 == 2) detail += " without CMP content";
         co_return Failure{UpstreamFault{
             "upstream-status", busy ? PKIFailureInfo::systemUnavail : PKIFailureInfo::systemFailure,
-            "status " + std::to_string(rejected->status), held.on_failure == OnFailure::unknown}};
+            std::move(detail), held.on_failure == OnFailure::unknown}};
     }
     if (const auto* not_sent = std::get_if<NotSent>(&result)) {
         co_return Failure{UpstreamFault{"not-sent", PKIFailureInfo::systemUnavail,

@@ -25,6 +25,7 @@ constexpr std::size_t kMostThreads = 64;
 constexpr std::size_t kMostRequest = 1024 * 1024;
 constexpr std::size_t kHuge = 100 * 1024 * 1024;
 constexpr auto kTick = 50ms;
+constexpr std::string_view kServerError = "500 Internal Server Error";
 
 struct Named {
     DeliveryFault fault;
@@ -32,6 +33,7 @@ struct Named {
 };
 constexpr std::array kNames = {
     Named{DeliveryFault::huge, "huge"},
+    Named{DeliveryFault::huge_chunked, "huge-chunked"},
     Named{DeliveryFault::drip, "drip"},
     Named{DeliveryFault::late, "late"},
     Named{DeliveryFault::silent, "silent"},
@@ -39,7 +41,10 @@ constexpr std::array kNames = {
     Named{DeliveryFault::short_content, "short-content"},
     Named{DeliveryFault::wrong_media_type, "wrong-media-type"},
     Named{DeliveryFault::server_error, "server-error"},
+    Named{DeliveryFault::empty_error, "empty-error"},
+    Named{DeliveryFault::answer_in_error, "answer-in-error"},
     Named{DeliveryFault::garbage, "garbage"},
+    Named{DeliveryFault::junk, "junk"},
 };
 
 std::string head(std::size_t length, std::string_view status = "200 OK",
@@ -169,6 +174,16 @@ void BadHttpServer::answer(int connection, Bytes request) {
                 open = send(connection, block);
             return;
         }
+        case DeliveryFault::huge_chunked: {
+            const std::string chunk = "100000\r\n" + std::string(1024 * 1024, 'x') + "\r\n";
+            bool open = send(connection,
+                             "HTTP/1.1 200 OK\r\nContent-Type: application/pkixcmp\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n");
+            for (std::size_t sent = 0; open && sent < kHuge; sent += 1024 * 1024)
+                open = send(connection, chunk);
+            (void)send(connection, "0\r\n\r\n");
+            return;
+        }
         case DeliveryFault::drip:
             for (const char octet : head(der.size()) + der) {
                 if (!send(connection, {&octet, 1}) || !pause(1s)) return;
@@ -195,12 +210,20 @@ void BadHttpServer::answer(int connection, Bytes request) {
             return;
         case DeliveryFault::server_error: {
             const std::string page = "<html>something went wrong</html>";
-            (void)send(connection,
-                       head(page.size(), "500 Internal Server Error", "text/html") + page);
+            (void)send(connection, head(page.size(), kServerError, "text/html") + page);
             return;
         }
+        case DeliveryFault::empty_error:
+            (void)send(connection, head(0, kServerError));
+            return;
+        case DeliveryFault::answer_in_error:
+            (void)send(connection, head(der.size(), kServerError) + der);
+            return;
         case DeliveryFault::garbage:
             (void)send(connection, "220 mail.example ESMTP\r\n\r\n");
+            return;
+        case DeliveryFault::junk:
+            (void)send(connection, head(5) + "junk\n");
             return;
     }
 }

@@ -15,6 +15,7 @@ namespace test {
 /// What may be wrong with how an answer is delivered.
 enum class DeliveryFault : std::uint8_t {
     huge,              // 100 MiB of content
+    huge_chunked,      // the same without saying so before
     drip,              // one octet a second
     late,              // the answer, after `delay`
     silent,            // takes the request, says nothing
@@ -22,7 +23,10 @@ enum class DeliveryFault : std::uint8_t {
     short_content,     // half of the promised Content-Length, then closes
     wrong_media_type,  // text/html
     server_error,      // 500 with a page for people
+    empty_error,       // 500 and nothing else
+    answer_in_error,   // 500 with the answer, which counts (RFC 9811 3.1)
     garbage,           // not HTTP
+    junk,              // HTTP and the media type, but no PKIMessage
 };
 
 /// "huge", "drip" and so on; nullopt: no such fault.

@@ -10,8 +10,9 @@ import subprocess
 import threading
 import time
 
-from peers import Program
+from peers import ClientRun, Program
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATH = "/.well-known/cmp"
 
 
@@ -19,10 +20,16 @@ class Gateway(Program):
     """One process with a configuration file of its own; its log is JSON."""
 
     def __init__(self, cmpgate, folder, config, name="cmpgate.toml"):
+        # AddressSanitizer keeps what is freed for a while: there memory says nothing.
+        self.counts_memory = b"__asan_init" not in pathlib.Path(cmpgate).read_bytes()
         path = pathlib.Path(folder) / name
         path.write_text(f'version = 1\n{config}\n[log]\nformat = "json"\n', encoding="utf-8")
         super().__init__([cmpgate, "serve", "-c", path])
-        self.port = int(self.wait_for(r"http://127\.0\.0\.1:([1-9]\d*)" + re.escape(PATH))[1])
+        try:
+            self.port = int(self.wait_for(r"http://127\.0\.0\.1:([1-9]\d*)" + re.escape(PATH))[1])
+        except RuntimeError:
+            errors = [line for line in self.output.splitlines() if "error" in line]
+            raise RuntimeError("cmpgate does not start:\n" + "\n".join(errors)) from None
         self.url = f"http://127.0.0.1:{self.port}{PATH}"
         self.wait_for(r'"event":"ready"')
 
@@ -46,28 +53,46 @@ class Gateway(Program):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     @property
-    def sockets(self):
-        """Descriptors that are connections or listeners."""
-        found = 0
-        for name in os.listdir(f"/proc/{self.process.pid}/fd"):
-            try:
-                found += os.readlink(f"/proc/{self.process.pid}/fd/{name}").startswith("socket:")
-            except FileNotFoundError:
-                pass
-        return found
-
-    @property
     def memory(self):
         """Resident octets that are not of files."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"^RssAnon:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
 
-    def settled(self, baseline, timeout=20):
-        """Waits until it holds no more descriptors than `baseline`; the number at last."""
-        until = time.monotonic() + timeout
-        while (now := self.descriptors) > baseline and time.monotonic() < until:
+    @property
+    def peak(self):
+        """The most octets it ever had resident, those of files not counted as they are now."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        peak, now, anonymous = (int(re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[1])
+                                for name in ("VmHWM", "VmRSS", "RssAnon"))
+        return (peak - now + anonymous) * 1024
+
+    def rest(self, quiet=1.5, timeout=30):
+        """(descriptors, memory) once it has had the same number of descriptors for a while."""
+        until, since, last = time.monotonic() + timeout, time.monotonic(), self.descriptors
+        while time.monotonic() - since < quiet:
+            if (now := self.descriptors) != last:
+                since, last = time.monotonic(), now
+            if time.monotonic() > until:
+                raise TimeoutError(f"{now} descriptors, and never at rest")
             time.sleep(0.05)
-        return now
+        return last, self.memory
+
+    def back_to(self, descriptors, memory, spare, timeout=30):
+        """Waits until it holds what it held at rest, and `spare` octets more at most; at no time it may have held
+        more than twice that."""
+        until = time.monotonic() + timeout
+        if not self.counts_memory:
+            spare = 1 << 40
+        while True:
+            now = self.descriptors, self.memory
+            if now[0] <= descriptors and now[1] <= memory + spare:
+                break
+            if time.monotonic() > until:
+                raise AssertionError(f"{now[0]} descriptors, {now[1] >> 20} MiB; at rest {descriptors}, "
+                                     f"{memory >> 20} MiB")
+            time.sleep(0.05)
+        if (peak := self.peak) > memory + 2 * spare:
+            raise AssertionError(f"{peak >> 20} MiB at its peak, {memory >> 20} MiB at rest")
 
     def ended_with(self):
         """Asks it to end; its "stopped" record, which says what the store still held."""
@@ -304,3 +329,51 @@ def sign(key, octets):
     """An ECDSA signature with SHA-256 by openssl."""
     return subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(key)], input=octets, capture_output=True,
                           check=True, timeout=30).stdout
+
+
+class Steady:
+    """A device that enrols again and again with `openssl cmp` while its block runs; each time must succeed."""
+
+    def __init__(self, url, identity, trust, key, subject):
+        self.command = (url, identity, trust, "-cmd", "ir", "-newkey", key, "-subject", subject,
+                        "-certout", key.with_suffix(".new.pem"))
+        self.enrolled, self.slowest, self._ending, self._fault = 0, 0.0, threading.Event(), None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def once(self, times=1):
+        for _ in range(times):
+            began = time.monotonic()
+            run = ClientRun(*self.command)
+            if not run.ok or "received PKICONF" not in run.output:
+                raise AssertionError(f"{' '.join(run.command)}\n{run.output}")
+            self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def _run(self):
+        try:
+            while not self._ending.is_set():
+                self.once()
+                self.enrolled += 1
+        except Exception as fault:  # noqa: BLE001 - raised again by the block's end
+            self._fault = fault
+
+    def __enter__(self):
+        self.slowest = 0.0
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._ending.set()
+        self._thread.join(60)
+        if self._fault and kind is None:
+            raise self._fault
+
+
+def documented(file, heading):
+    """The table below a heading: {code in the first column: the texts of the other columns}."""
+    text = (ROOT / file).read_text(encoding="utf-8").split(f"## {heading}\n")[1].split("\n## ")[0]
+    found = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("|") and (name := re.search(r"`([^`]+)`\s*\)?$", cells[0])):
+            found[name[1]] = tuple(cell.strip("`") for cell in cells[1:])
+    return found

@@ -274,7 +274,8 @@ asio::awaitable<HttpCourier::Attempt> HttpCourier::read_answer(ByteStream& strea
             begun = true;
             stage = reader.feed(ra::ByteView{scratch.data(), got});
         }
-        if (stage == Stage::malformed) co_return Attempt{ra::Unknown{"malformed"}};
+        if (stage == Stage::malformed)
+            co_return Attempt{ra::Unknown{reader.too_large() ? "too large" : "malformed"}};
         surplus = reader.take_surplus();
         if (reader.status() / 100 == 1) continue;
         const bool reusable = !ended && reader.keep_alive() && surplus.empty();
