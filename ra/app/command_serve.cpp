@@ -4,11 +4,13 @@
 #include <CLI/App.hpp>
 #include <iostream>
 
+#include "ra/app/clock_watch.h"
 #include "ra/app/commands.h"
 #include "ra/app/config/load.h"
 #include "ra/app/lab_ca.h"
 #include "ra/app/process.h"
 #include "ra/app/ready.h"
+#include "ra/app/version.h"
 
 namespace ra::app {
 namespace {
@@ -31,7 +33,7 @@ int serve(const std::string& path) {
     server->add_secrets(std::move(secrets));
     server->start();
     announce(*server, config, log);
-    notify_manager("READY=1");
+    const ClockWatch watch{clock, source_time(), log, [] { notify_manager("READY=1"); }};
     return end_well(std::move(server), signals, config.drain_timeout, log);
 }
 

@@ -71,6 +71,7 @@ std::string spdlog_version() {
 std::string_view version() noexcept { return CMPGATE_VERSION; }
 
 std::string_view commit() noexcept { return CMPGATE_COMMIT; }
+WallTime source_time() noexcept { return WallTime{std::chrono::seconds{CMPGATE_SOURCE_TIME}}; }
 
 VersionFacts version_facts() {
     VersionFacts facts;

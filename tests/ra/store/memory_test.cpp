@@ -126,6 +126,34 @@ TEST_SUITE("ra/store") {
         CHECK(memory.sizes().remembered == 0);
     }
 
+    TEST_CASE("S-43: a wall clock that steps forgets nothing, and keeps nothing longer") {
+        test::FakeClock clock;
+        test::SeededRandom random{1};
+        store::Memory memory{clock, random};
+        gateway::Record record;
+        record.expires = clock.boot_now() + 300s;
+        record.remember_until = clock.boot_now() + 900s;
+        const auto open = test::store::key(1, 1), finished = test::store::key(1, 2);
+        const auto begun = test::run(memory.begin(finished, record));
+        gateway::Record end = record;
+        end.state = gateway::State::finished;
+        (void)test::run(
+            memory.advance(finished, std::get<gateway::Begun>(begun).version, std::move(end)));
+        REQUIRE(std::holds_alternative<gateway::Begun>(test::run(memory.begin(open, record))));
+        for (const auto step : {-24h * 365, 24h * 365 * 2, -24h * 365 * 60}) {
+            clock.step_wall(step);
+            memory.sweep();
+            CHECK(memory.sizes().open == 1);
+            CHECK(test::run(memory.find(finished)).has_value());
+        }
+        clock.pass(301s);
+        memory.sweep();
+        CHECK(memory.sizes().open == 0);
+        clock.pass(600s);
+        memory.sweep();
+        CHECK(memory.sizes().remembered == 0);
+    }
+
     TEST_CASE("Memory: shards that are no power of two are refused") {
         test::FakeClock clock;
         test::SeededRandom random{1};
