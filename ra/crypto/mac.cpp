@@ -1,9 +1,7 @@
 #include "ra/crypto/mac.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/hmac.h>
-#include <openssl/params.h>
+#include <openssl/evp.h>
 
 #include <array>
 #include <limits>
@@ -14,6 +12,7 @@
 #include "ra/cmp/fields.h"
 #include "ra/cmp/oids.h"
 #include "ra/crypto/algorithms.h"
+#include "ra/crypto/mac_function.h"
 #include "ra/crypto/ossl.h"
 
 namespace ra::crypto {
@@ -30,16 +29,6 @@ constexpr Oid kSha1 = oid("1.3.14.3.2.26");
 constexpr std::size_t kLeastKey = 16;  // octets
 constexpr std::size_t kMostKey = 64;
 
-struct Hmac {
-    Oid oid;
-    const char* digest;
-};
-/// SHA-1 stands where collisions do not matter: `openssl cmp` 3.0 sends it by default.
-constexpr Hmac kHmacs[] = {
-    {oid("1.2.840.113549.2.9"), "SHA256"},  {oid("1.2.840.113549.2.10"), "SHA384"},
-    {oid("1.2.840.113549.2.11"), "SHA512"}, {oid("1.2.840.113549.2.8"), "SHA224"},
-    {oid("1.2.840.113549.2.7"), "SHA1"},    {oid("1.3.6.1.5.5.8.1.2"), "SHA1"},
-};
 struct Digest {
     Oid oid;
     const char* name;
@@ -57,22 +46,6 @@ Result<void> null_or_absent(const cmp::AlgorithmIdentifier& algorithm, std::stri
     constexpr std::uint8_t kNull[] = {0x05, 0x00};
     if (algorithm.parameters.empty() || equal(algorithm.parameters, kNull)) return {};
     return fail(Errc::bad_value, field);
-}
-
-Result<const char*> hmac_digest(const cmp::AlgorithmIdentifier& algorithm, std::string_view field) {
-    for (const Hmac& known : kHmacs) {
-        if (!(known.oid == algorithm.algorithm)) continue;
-        RA_TRY_VOID(null_or_absent(algorithm, field));
-        return known.digest;
-    }
-    return fail(Errc::unsupported, field);
-}
-
-const Oid& hmac_oid(std::string_view digest) {
-    for (const Hmac& known : kHmacs) {
-        if (digest == known.digest) return known.oid;
-    }
-    return kHmacs[0].oid;
 }
 
 Result<void> read_salt(DerReader& reader, const MacLimits& limits, MacParameters& into) {
@@ -104,7 +77,9 @@ Result<MacParameters> parse_pbm(DerReader reader, const MacLimits& limits) {
     if (made.derivation == nullptr) return fail(Errc::unsupported, "owf");
     RA_TRY_VOID(read_iterations(reader, limits, made));
     RA_TRY(const cmp::AlgorithmIdentifier mac, cmp::read_algorithm(reader, "mac"));
-    RA_TRY(made.mac, hmac_digest(mac, "mac"));
+    RA_TRY(MacFunction function, parse_mac_function(mac, "mac"));
+    made.mac = function.name;
+    made.nonce = std::move(function.nonce);
     RA_TRY_VOID(reader.expect_end("PBMParameter"));
     return made;
 }
@@ -129,7 +104,7 @@ Result<void> parse_pbkdf2(const cmp::AlgorithmIdentifier& function, const MacLim
     into.derivation = "SHA1";
     if (!reader.at_end()) {
         RA_TRY(const cmp::AlgorithmIdentifier prf, cmp::read_algorithm(reader, "prf"));
-        RA_TRY(into.derivation, hmac_digest(prf, "prf"));
+        RA_TRY(into.derivation, parse_hmac(prf, "prf"));
     }
     return reader.expect_end("PBKDF2-params");
 }
@@ -144,13 +119,15 @@ Result<MacParameters> parse_pbmac1(DerReader reader, const MacLimits& limits) {
            cmp::read_algorithm(reader, "keyDerivationFunc"));
     RA_TRY(const cmp::AlgorithmIdentifier scheme, cmp::read_algorithm(reader, "messageAuthScheme"));
     RA_TRY_VOID(reader.expect_end("PBMAC1-params"));
-    RA_TRY(made.mac, hmac_digest(scheme, "messageAuthScheme"));
+    RA_TRY(MacFunction used, parse_mac_function(scheme, "messageAuthScheme"));
+    made.mac = used.name;
+    made.nonce = std::move(used.nonce);
     RA_TRY_VOID(parse_pbkdf2(function, limits, made));
-    if (made.key_octets == 0) {  // the MAC's natural length
-        const EVP_MD* const digest = EVP_get_digestbyname(made.mac);
-        if (digest == nullptr) return fail(Errc::unsupported, "messageAuthScheme");
-        made.key_octets = static_cast<std::size_t>(EVP_MD_get_size(digest));
-    }
+    const std::size_t natural = natural_key_octets(made.mac);
+    if (natural == 0) return fail(Errc::unsupported, "messageAuthScheme");
+    if (made.key_octets == 0) made.key_octets = natural;
+    if (has_fixed_key(made.mac) && made.key_octets != natural)
+        return fail(Errc::bad_value, "keyLength");
     return made;
 }
 
@@ -159,12 +136,6 @@ const Oid& owf_oid(std::string_view digest) {
         if (digest == known.name) return known.oid;
     }
     return kOwfs[0].oid;
-}
-
-void write_hmac(DerWriter& writer, std::string_view digest) {
-    const auto algorithm = writer.open(Tag::sequence);
-    writer.oid(hmac_oid(digest).view());
-    writer.null();
 }
 
 /// owf applied `iterations` times to secret || salt.
@@ -184,6 +155,22 @@ Result<Bytes> derive_pbm(const MacParameters& parameters, ByteView secret) {
                EVP_DigestFinal_ex(context.get(), key.data(), nullptr) == 1;
     }
     if (!good) return fail(Errc::unsupported, "owf");
+    // HMAC takes BASEKEY as it is; other MACs the octets they need of BASEKEY || owf("1"||BASEKEY)
+    // || owf("2"||BASEKEY) … (RFC 4211 4.4).
+    if (!is_hmac(parameters.mac)) {
+        const std::size_t wanted = natural_key_octets(parameters.mac);
+        const Bytes base = key;
+        for (std::uint8_t digit = '1'; good && key.size() < wanted; ++digit) {
+            Bytes next(base.size());
+            good = EVP_DigestInit_ex(context.get(), nullptr, nullptr) == 1 &&
+                   EVP_DigestUpdate(context.get(), &digit, 1) == 1 &&
+                   EVP_DigestUpdate(context.get(), base.data(), base.size()) == 1 &&
+                   EVP_DigestFinal_ex(context.get(), next.data(), nullptr) == 1;
+            append(key, next);
+        }
+        if (!good) return fail(Errc::unsupported, "owf");
+        key.resize(wanted);
+    }
     return key;
 }
 
@@ -237,23 +224,22 @@ Bytes build_mac_algorithm(const MacParameters& parameters) {
             writer.octet_string(parameters.salt);
             writer.integer(parameters.iterations);
             writer.integer(static_cast<std::int64_t>(parameters.key_octets));
-            write_hmac(writer, parameters.derivation);
+            write_mac_function(writer, parameters.derivation, {});
         }
-        write_hmac(writer, parameters.mac);
+        write_mac_function(writer, parameters.mac, parameters.nonce);
     }
     return std::move(writer).take();
 }
 
 std::chrono::nanoseconds derive_cost(const MacParameters& parameters) {
     constexpr std::uint32_t kRounds = 512;
-    constexpr std::size_t kDigests = std::size(kHmacs);
+    constexpr std::size_t kDigests = std::size(kOwfs);
     // Nanoseconds of kRounds iterations.
     static const std::array<std::array<std::int64_t, kDigests>, 2> kCosts = [] {
         std::array<std::array<std::int64_t, kDigests>, 2> costs{};
         for (const MacKind kind : {MacKind::passwordBasedMac, MacKind::pbmac1}) {
             for (std::size_t i = 0; i < kDigests; ++i) {
-                const MacParameters sample{kind,     Bytes(16), kRounds, kHmacs[i].digest,
-                                           "SHA256", 20};
+                const MacParameters sample{kind, Bytes(16), kRounds, kOwfs[i].name, "SHA256", 20};
                 const auto before = BootClock::now();
                 (void)MacKey::derive(sample, as_bytes("measured"));
                 costs[static_cast<std::size_t>(kind)][i] =
@@ -264,7 +250,7 @@ std::chrono::nanoseconds derive_cost(const MacParameters& parameters) {
     }();
     std::int64_t cost = 0;
     for (std::size_t i = 0; i < kDigests; ++i) {
-        if (std::string_view{kHmacs[i].digest} == parameters.derivation)
+        if (std::string_view{kOwfs[i].name} == parameters.derivation)
             cost = kCosts[static_cast<std::size_t>(parameters.kind)][i];
     }
     return std::chrono::nanoseconds{cost * parameters.iterations / kRounds};
@@ -274,23 +260,17 @@ Result<MacKey> MacKey::derive(const MacParameters& parameters, ByteView secret) 
     RA_TRY(Bytes key, parameters.kind == MacKind::passwordBasedMac
                           ? derive_pbm(parameters, secret)
                           : derive_pbkdf2(parameters, secret));
-    return MacKey{Secret{std::move(key)}, parameters.mac};
+    return MacKey{Secret{std::move(key)}, parameters.mac, parameters.nonce};
 }
 
 Result<Bytes> MacKey::compute(ByteView first, ByteView second) const {
     Bytes part = to_bytes(first);
     append(part, second);
-    Bytes out(EVP_MAX_MD_SIZE);
-    unsigned length = 0;
-    const EVP_MD* const digest = EVP_get_digestbyname(digest_);
-    const ByteView key = key_.reveal();
-    if (digest == nullptr || HMAC(digest, key.data(), static_cast<int>(key.size()), part.data(),
-                                  part.size(), out.data(), &length) == nullptr) {
-        ERR_clear_error();
-        return fail(Errc::unsupported, "mac");
-    }
-    out.resize(length);
-    return out;
+    return compute_mac(mac_, nonce_, key_.reveal(), part);
+}
+
+MacKey MacKey::with_nonce(ByteView nonce) const {
+    return {Secret{to_bytes(key_.reveal())}, mac_, to_bytes(nonce)};
 }
 
 Result<void> verify_mac_protection(const cmp::PKIMessage& message, const MacKey& key) {

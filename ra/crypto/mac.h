@@ -21,18 +21,20 @@ struct MacLimits {
 
 enum class MacKind : std::uint8_t { passwordBasedMac, pbmac1 };
 
-/// What a protectionAlg with a password-based MAC says. Digests by libcrypto's names, literals.
+/// What a protectionAlg with a password-based MAC says. Algorithms by libcrypto's names, literals.
 struct MacParameters {
     MacKind kind{};
     Bytes salt;
     std::uint32_t iterations = 0;
     const char* derivation = "SHA256";  // owf, or digest of PBKDF2's prf
-    const char* mac = "SHA256";         // of the HMAC
-    std::size_t key_octets = 32;        // PBMAC1; with PasswordBasedMac the owf decides
+    const char* mac = "SHA256";         // digest of the HMAC; or see mac_function.h
+    std::size_t key_octets = 32;        // PBMAC1; with PasswordBasedMac owf and mac decide
+    Bytes nonce{};                      // of a GMAC, 12 octets; else empty
 };
 
-/// PasswordBasedMac (RFC 9810 5.1.3.1, RFC 9481 6.1.1) and PBMAC1 (RFC 8018 7.1) with PBKDF2 and
-/// HMAC. Errors: unsupported (another algorithm), bad_value (out of the limits), of the DER.
+/// PasswordBasedMac (RFC 9810 5.1.3.1, RFC 9481 6.1.1) and PBMAC1 (RFC 8018 7.1) with PBKDF2; as
+/// MAC in them HMAC, AES-GMAC (RFC 9045) and KMAC (RFC 9481 6.2). Errors: unsupported (another
+/// algorithm), bad_value (out of the limits), of the DER.
 [[nodiscard]] Result<MacParameters> parse_mac_parameters(const cmp::AlgorithmIdentifier& algorithm,
                                                          const MacLimits& limits);
 /// The AlgorithmIdentifier TLV of these.
@@ -50,10 +52,15 @@ public:
     /// MAC over first || second. Error: unsupported.
     [[nodiscard]] Result<Bytes> compute(ByteView first, ByteView second = {}) const;
 
+    /// The same key with another nonce: that of a GMAC is used once.
+    [[nodiscard]] MacKey with_nonce(ByteView nonce) const;
+
 private:
-    MacKey(Secret key, const char* digest) noexcept : key_{std::move(key)}, digest_{digest} {}
+    MacKey(Secret key, const char* mac, Bytes nonce) noexcept
+        : key_{std::move(key)}, mac_{mac}, nonce_{std::move(nonce)} {}
     Secret key_;
-    const char* digest_;
+    const char* mac_;
+    Bytes nonce_;
 };
 
 /// The protection of a received message, in constant time. Errors: missing, unsupported,

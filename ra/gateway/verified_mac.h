@@ -11,7 +11,8 @@ namespace ra::gateway {
 /// by nobody but the stage that verified it (S-20); lives as long as its message.
 struct VerifiedMac {
     crypto::MacParameters parameters;
-    Bytes algorithm;     // AlgorithmIdentifier TLV, as received: answers carry the same
+    Bytes algorithm;     // AlgorithmIdentifier TLV, as received: answers carry the same, but for
+                         // the nonce of a GMAC, which is used once
     crypto::MacKey key;  // of these parameters
     Bytes reference;     // of the secret: senderKID of answers
     Secret secret;       // for an answer that the CA protected under the same secret

@@ -51,6 +51,8 @@ Checked<Authentic> Origin::verify_mac(const cmp::PKIMessage& message) const {
                                                                     : PKIFailureInfo::badRequest,
                        "MAC parameters"};
     }
+    // Its answers carry the request's parameters: a nonce must not come twice under a key.
+    if (!parameters->nonce.empty()) return Refused{PKIFailureInfo::badAlg, "GMAC"};
     const ByteView reference = message.header.sender_kid.value_or(ByteView{});
     const auto secret = settings_.secrets.find(as_text(reference));
     const bool known = secret != settings_.secrets.end();

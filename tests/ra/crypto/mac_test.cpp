@@ -5,6 +5,7 @@
 #include "ra/asn1/der_writer.h"
 #include "ra/asn1/oids.h"
 #include "ra/cmp/fields.h"
+#include "ra/crypto/mac_function.h"
 #include "tests/ra/cmp/vectors.h"
 
 namespace ra::crypto {
@@ -114,6 +115,84 @@ TEST_SUITE("ra/crypto") {
         const Bytes weak =
             build_mac_algorithm({MacKind::pbmac1, salt(), 1000, "SHA256", "SHA256", 15});
         CHECK(parse_mac_parameters(read(weak), {}).error().code == Errc::bad_value);
+    }
+
+    TEST_CASE("MAC functions: what the openssl command computes") {
+        // printf 'what is protected' | openssl mac -macopt hexkey:000102… -macopt
+        // cipher:AES-128-GCM
+        //     -macopt hexiv:000000000000000000000001 GMAC; … KMAC-128; … KMAC-256 (OpenSSL 3.0)
+        struct Row {
+            const char* name;
+            std::size_t key_octets;
+            bool nonce;
+            const char* mac;
+        };
+        const Row rows[] = {{"AES-128-GCM", 16, true, "f3d7f55fd2eb8517a5bcf97d5f7a5778"},
+                            {"AES-256-GCM", 32, true, "f75bd752fc2068eb076bb0f6509c44b5"},
+                            {"KMAC-128", 16, false,
+                             "532f7fcd9a69ae9459f65aab5838271f84c0cc489518956fdf984030dd02cce0"},
+                            {"KMAC-256", 32, false,
+                             "0dc39ca1f80c7ea80ab96cee91849071643938b9af32e4da12ffc6c7626aec7a64e08"
+                             "8e33c726036cd7d891a8f443872a02453b46152560954ae05054b80fc7e"}};
+        Bytes nonce(12);
+        nonce.back() = 1;
+        for (const Row& row : rows) {
+            CAPTURE(row.name);
+            Bytes key;
+            for (std::size_t i = 0; i < row.key_octets; ++i)
+                key.push_back(static_cast<std::uint8_t>(i));
+            const auto got = compute_mac(row.name, row.nonce ? nonce : Bytes{}, key,
+                                         as_bytes("what is protected"));
+            REQUIRE(got.has_value());
+            CHECK(to_hex(*got) == row.mac);
+        }
+        CHECK_FALSE(compute_mac("AES-128-GCM", nonce, Bytes(15), as_bytes("x")).has_value());
+        CHECK_FALSE(compute_mac("KMAC-128", {}, Bytes(3), as_bytes("x")).has_value());
+    }
+
+    TEST_CASE("GMAC and KMAC inside PasswordBasedMac and PBMAC1") {
+        const char* const functions[] = {"AES-128-GCM", "AES-192-GCM", "AES-256-GCM", "KMAC-128",
+                                         "KMAC-256"};
+        for (const auto kind : {MacKind::passwordBasedMac, MacKind::pbmac1}) {
+            for (const char* function : functions) {
+                for (const char* derivation : {"SHA1", "SHA256", "SHA512"}) {
+                    CAPTURE(function);
+                    CAPTURE(derivation);
+                    MacParameters made{kind, salt(), 200, derivation, function};
+                    made.key_octets = natural_key_octets(function);
+                    if (std::string_view{function}.starts_with("AES")) made.nonce = Bytes(12, 5);
+                    const auto again =
+                        parse_mac_parameters(read(build_mac_algorithm(made)), {}).value();
+                    CHECK(std::string_view{again.mac} == function);
+                    CHECK(again.nonce == made.nonce);
+                    const auto key = MacKey::derive(again, as_bytes(kSecret)).value();
+                    const auto mac = key.compute(as_bytes("x")).value();
+                    CHECK(MacKey::derive(made, as_bytes(kSecret))
+                              .value()
+                              .compute(as_bytes("x"))
+                              .value() == mac);
+                    CHECK(key.compute(as_bytes("y")).value() != mac);
+                    if (made.nonce.empty()) continue;
+                    CHECK(mac.size() == 16);
+                    CHECK(key.with_nonce(Bytes(12, 6)).compute(as_bytes("x")).value() != mac);
+                }
+            }
+        }
+        // A GMAC of another length than 16, or with a nonce of another than 12 octets.
+        const Bytes good = build_mac_algorithm(
+            {MacKind::pbmac1, salt(), 200, "SHA256", "AES-128-GCM", 16, Bytes(12, 5)});
+        Bytes shorter = good;
+        shorter.back() = 12;
+        CHECK(parse_mac_parameters(read(shorter), {}).error().code == Errc::bad_value);
+        const Bytes long_nonce = build_mac_algorithm(
+            {MacKind::pbmac1, salt(), 200, "SHA256", "AES-128-GCM", 16, Bytes(13, 5)});
+        CHECK(parse_mac_parameters(read(long_nonce), {}).error().code == Errc::bad_value);
+        const Bytes long_key = build_mac_algorithm(
+            {MacKind::pbmac1, salt(), 200, "SHA256", "AES-128-GCM", 32, Bytes(12, 5)});
+        CHECK(parse_mac_parameters(read(long_key), {}).error().code == Errc::bad_value);
+        // As PBKDF2's prf neither is taken (RFC 9481 6.2.2).
+        const Bytes prf = build_mac_algorithm({MacKind::pbmac1, salt(), 200, "KMAC-128", "SHA256"});
+        CHECK(parse_mac_parameters(read(prf), {}).error().code == Errc::unsupported);
     }
 }
 

@@ -228,4 +228,27 @@ TEST_SUITE("ra/gateway") {
         CHECK(world.pool.runs == 1);
         CHECK(world.gate.keys().size() == 0);
     }
+
+    TEST_CASE("GMAC: an answer has a nonce of its own") {
+        World world;
+        Device device{world, "device-1"};
+        device.mac = {crypto::MacKind::pbmac1, Bytes(16, 1), 200,         "SHA256",
+                      "AES-128-GCM",           16,           Bytes(12, 3)};
+        // The lab CA takes none; the gateway verifies, and says so itself.
+        std::vector<Bytes> nonces{Bytes(12, 3)};
+        for (int i = 0; i < 3; ++i) {
+            const Heard heard = device.begin(device.ir());
+            CHECK(world.audit.rule == "responder-protection");
+            CHECK(device.verifies(heard));
+            const auto parameters =
+                crypto::parse_mac_parameters(*heard.message->header.protection_alg, {}).value();
+            CHECK(parameters.salt == device.mac.salt);
+            CHECK(std::find(nonces.begin(), nonces.end(), parameters.nonce) == nonces.end());
+            nonces.push_back(parameters.nonce);
+            world.add("spare-" + std::to_string(i), kGenerated, true, 1);
+            Device next{world, "spare-" + std::to_string(i)};
+            next.mac = device.mac;
+            device = std::move(next);
+        }
+    }
 }
