@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "tests/ra/store/conformance_races.h"
 #include "tests/ra/store/subject.h"
 
 /// What a Store that keeps secrets must do (S-23). The harness has, besides the rest,
@@ -236,6 +237,54 @@ TEST_CASE_TEMPLATE_DEFINE("S-23: a reservation belongs to its generation", Harne
     CHECK(s.info(1).used == 0);
 }
 
+TEST_CASE_TEMPLATE_DEFINE("S-23: many at once never hold more uses than there are", Harness,
+                          store_secret_races) {
+    using Fate = SecretUse::Fate;
+    constexpr unsigned kUses = 40;
+    constexpr unsigned kTries = 200;
+    Bounds bounds;
+    bounds.open = bounds.open_per_principal = 4000;
+    bounds.remembered = bounds.remembered_per_principal = 4000;
+    SecretSubject<Harness> s{bounds};
+    REQUIRE(s.add(new_secret(1, kUses)) == Secrets::Added::added);
+    const Record with = s.with_use(State::in_flight, 1);
+    std::atomic<unsigned> held{0}, most{0}, committed{0}, refused{0};
+    race([&](unsigned thread) {
+        for (unsigned i = 0; i < kTries; ++i) {
+            const TransactionKey k = key(thread, thread * 1000 + i);
+            const auto result = s.begin(k, with);
+            if (!std::holds_alternative<Begun>(result)) {
+                ++refused;
+                continue;
+            }
+            const unsigned now = ++held;
+            for (unsigned seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+            }
+            const auto version = std::get<Begun>(result).version;
+            Record last = with;
+            last.state = State::finished;
+            if (i % 16 == 0) {
+                ++committed;
+                last.secret_use->fate = Fate::committed;
+                (void)s.advance(k, version, last);
+                continue;
+            }
+            --held;  // before it is given back: somebody else may have it then
+            last.secret_use->fate = Fate::returned;
+            if (i % 2 == 0) {
+                (void)s.release(k, version);
+            } else {
+                (void)s.advance(k, version, last);
+            }
+        }
+    });
+    CHECK(most <= kUses);
+    CHECK(committed <= kUses);
+    CHECK(s.info(1).used == committed);
+    CHECK(s.info(1).reserved == 0);
+    CHECK(s.left(1) == kUses - committed);
+}
+
 }  // namespace test::store
 
 /// All of them for one harness.
@@ -248,3 +297,5 @@ TEST_CASE_TEMPLATE_DEFINE("S-23: a reservation belongs to its generation", Harne
     TEST_CASE_TEMPLATE_INVOKE(store_secret_once, __VA_ARGS__);    \
     TEST_CASE_TEMPLATE_INVOKE(store_secret_release, __VA_ARGS__); \
     TEST_CASE_TEMPLATE_INVOKE(store_secret_generation, __VA_ARGS__)
+/// Several threads at one store.
+#define CMPGATE_STORE_SECRET_RACES(...) TEST_CASE_TEMPLATE_INVOKE(store_secret_races, __VA_ARGS__)

@@ -52,6 +52,7 @@ TEST_SUITE("ra/store") {
     CMPGATE_STORE_CONFORMS(OneShard, ManyShards);
     CMPGATE_STORE_RACES(OneShard, ManyShards);
     CMPGATE_STORE_KEEPS_SECRETS(OneShard, ManyShards);
+    CMPGATE_STORE_SECRET_RACES(OneShard, ManyShards);
 
     TEST_CASE("KeyedHash: vectors of the SipHash paper") {
         // Key 00..0f, input 00..n-1 (Appendix A of the paper; vectors.h of the authors).
