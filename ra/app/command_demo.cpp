@@ -25,11 +25,19 @@ void print_commands(const Server::Served& served, const std::filesystem::path& d
     const std::string by_new =
         "-cert device-1.pem -key " + in + "new.key -trusted " + in + "ca.pem";
     const std::string at = "openssl cmp -server " + served.address + " -path " + path;
-    std::cout << "A lab CA, a gateway in front of it, and a device with a factory certificate.\n\n"
+    std::cout << "A lab CA, a gateway in front of it, and devices: one with a factory certificate, "
+                 "one with a secret.\n\n"
               << "  serves   http://" << served.address << path << '\n'
               << "  files    " << in << "  (removed at the end)\n\n"
               << "enrol (ir, certConf)\n  " << at << " -cmd ir " << by_device << " -newkey " << in
               << "new.key -subject '/CN=device-1/O=cmpgate demo' -certout device-1.pem\n"
+              << "enrol another device, by a secret good for one certificate (ir under a MAC)\n  "
+              << at << " -cmd ir -ref device-2 -secret file:" << in << "device-2.secret -trusted "
+              << in << "ca.pem -newkey " << in
+              << "next.key -subject '/CN=device-2/O=cmpgate demo' -certout device-2.pem\n"
+              << "the secret once more: refused by rule \"secret-uses\"\n  " << at
+              << " -cmd ir -ref device-2 -secret file:" << in << "device-2.secret -newkey " << in
+              << "next.key -subject '/CN=device-2/O=cmpgate demo' -certout none.pem\n"
               << "somebody else's name: refused by rule \"subject\"\n  " << at << " -cmd ir "
               << by_device << " -newkey " << in
               << "new.key -subject '/CN=device-2/O=cmpgate demo' -certout none.pem\n"
@@ -57,6 +65,7 @@ int demo(const Options& options) {
 
     Log log{config.log};
     auto server = std::make_unique<Server>(config, std::move(settings), log, &world.lab_ca.ca);
+    server->add_secrets(config::load_secrets(config, SystemClock{}.wall_now(), faults));
     server->start();
     const Server::Served served = server->served().front();
     print_commands(served, directory.path());

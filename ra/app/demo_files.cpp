@@ -38,10 +38,13 @@ labca::Settings named(std::string name) {
     return settings;
 }
 
-labca::Settings serving(const crypto::CertificatePtr& devices) {
+constexpr const char* kReference = "device-2";  // of the secret
+
+labca::Settings serving(const crypto::CertificatePtr& devices, const std::string& secret) {
     labca::Settings settings = named("CN=Lab CA,O=cmpgate demo");
     settings.responder = "CN=Lab CMP CA,O=cmpgate demo";
     settings.trust = {devices};
+    settings.secrets.emplace(kReference, Secret{to_bytes(as_bytes(secret))});
     return settings;
 }
 
@@ -58,6 +61,7 @@ url = "http://127.0.0.1:)" +
 [[upstream]]
 name = "lab"
 url = "labca:"
+responder = { eku = "cmcCA", shared_secret = true }
 
 [[credential]]
 name = "ra"
@@ -66,9 +70,14 @@ key = "file:ra.key"
 
 [[profile]]
 name = "devices"
-origin = { signature = { trust = ["file:maker.pem", "file:ca.pem"] } }
+origin = { signature = { trust = ["file:maker.pem", "file:ca.pem"] }, mac = "secrets" }
 pop = "required"
 rules = { key = ["ec:P-256", "ec:P-384", "ed25519", "rsa>=3072"], subject = "CN=${sender.CN},O=cmpgate demo", issuer = "CN=Lab CA,O=cmpgate demo" }
+
+[[secret]]
+reference = "device-2"
+secret = "file:device-2.secret"
+generated = true
 )";
 }
 
@@ -90,7 +99,8 @@ void TemporaryDirectory::remove() noexcept {
 
 DemoWorld::DemoWorld(const std::filesystem::path& directory, std::uint16_t port)
     : maker{named("CN=Device maker")},
-      lab_ca{serving(maker.ca.certificate())},
+      secret{to_hex(maker.random.octets(16))},
+      lab_ca{serving(maker.ca.certificate(), secret)},
       config{config_text(port)} {
     write_file(directory / "maker.pem", maker.ca.certificate_pem());
     write_file(directory / "ca.pem", lab_ca.ca.certificate_pem());
@@ -100,6 +110,7 @@ DemoWorld::DemoWorld(const std::filesystem::path& directory, std::uint16_t port)
     for (const char* key : {"new.key", "next.key"}) {
         write_file(directory / key, crypto::PrivateKey::generate("ec:P-256")->pem());
     }
+    write_file(directory / "device-2.secret", secret);
     write_file(directory / "cmpgate.toml", config);
 }
 

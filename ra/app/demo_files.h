@@ -31,6 +31,7 @@ struct DemoWorld {
     DemoWorld(const std::filesystem::path& directory, std::uint16_t port);
 
     LabCaHost maker;     // of the devices: signs their factory certificates
+    std::string secret;  // of device-2
     LabCaHost lab_ca;    // that the gateway stands in front of
     std::string config;  // text of cmpgate.toml
 };
