@@ -146,14 +146,17 @@ void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
     std::exception_ptr failed;
     const auto add = [&]() -> asio::awaitable<void> {
         for (gateway::NewSecret& secret : secrets) {
+            // One that outlived a restart keeps its uses.
+            const auto there = co_await store_->find_secret(secret.reference);
+            if (there && equal_secret(there->octets.reveal(), secret.octets.reveal())) continue;
             const std::string reference{as_text(secret.reference)};
             const auto added = co_await store_->add_secret(std::move(secret));
-            if (added != gateway::Secrets::Added::added) {
-                throw std::runtime_error("secret " + config::in_quotes(reference) +
-                                         (added == gateway::Secrets::Added::full
-                                              ? ": there is no room for it"
-                                              : " is in the store already"));
-            }
+            if (added == gateway::Secrets::Added::added) continue;
+            throw std::runtime_error(
+                "secret " + config::in_quotes(reference) +
+                (added == gateway::Secrets::Added::full
+                     ? ": there is no room for it"
+                     : " is in the store with other octets; revoke that one first"));
         }
     };
     asio::co_spawn(io, add(), [&failed](std::exception_ptr fault) { failed = std::move(fault); });

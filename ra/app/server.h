@@ -36,8 +36,8 @@ public:
     Server& operator=(const Server&) = delete;
 
     void start();
-    /// Before start(): secrets that stand beside the configuration. Throws std::runtime_error: too
-    /// many, or one the store has already.
+    /// Before start(): secrets that stand beside the configuration; those the store has already
+    /// stay as they are. Throws std::runtime_error: too many, or another one has the reference.
     void add_secrets(std::vector<gateway::NewSecret> secrets);
 
     /// A URL somebody can use now.
