@@ -13,6 +13,7 @@ CMPGATE_BUILD_PACKAGES=(
 CMPGATE_TEST_PACKAGES=(
     doctest-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
     git python3 curl
+    softhsm2 libengine-pkcs11-openssl
 )
 
 # What the figures are taken against.

@@ -12,9 +12,15 @@ namespace ra::crypto {
 /// A private key, loaded from a file or made. Immutable; sign() may be called by any thread.
 class PrivateKey {
 public:
-    /// PEM or DER, PKCS#8 or traditional. Throws std::runtime_error naming file and fault.
+    /// PEM or DER, PKCS #8 (also encrypted) or traditional. Throws std::runtime_error naming file
+    /// and fault.
     [[nodiscard]] static std::shared_ptr<const PrivateKey> load(const std::string& path,
                                                                 std::string_view passphrase = {});
+    /// A key in a PKCS #11 token: "pkcs11:token=ra;object=ra-key?module-path=/…/module.so" (RFC
+    /// 7512; without module-path the default module). It stays in the token. By OpenSSL's pkcs11
+    /// provider where that is installed, else by its engine. Throws std::runtime_error.
+    [[nodiscard]] static std::shared_ptr<const PrivateKey> open_token(std::string_view uri,
+                                                                      std::string_view pin = {});
     /// "ec:P-256", "ec:P-384", "rsa:3072", "ed25519", "ed448", or an algorithm name of libcrypto.
     [[nodiscard]] static std::shared_ptr<const PrivateKey> generate(std::string_view kind);
 
@@ -24,7 +30,8 @@ public:
     /// AlgorithmIdentifier TLV of the signatures it makes (RFC 9481).
     [[nodiscard]] virtual ByteView algorithm() const noexcept = 0;
     [[nodiscard]] virtual Result<Bytes> sign(ByteView data) const = 0;
-    /// PKCS#8 PEM, unencrypted (for the lab CA and tests).
+    /// PKCS #8 PEM, unencrypted (for the lab CA, renewal and tests). Throws std::runtime_error: a
+    /// token does not give it.
     [[nodiscard]] virtual std::string pem() const = 0;
     /// Time of one signature, measured when loaded: under 200 us it is made inline.
     [[nodiscard]] std::chrono::nanoseconds sign_cost() const noexcept { return cost_; }
@@ -47,6 +54,14 @@ struct Credential {
     [[nodiscard]] ByteView sender_kid() const noexcept;
     /// extraCerts content.
     [[nodiscard]] Bytes extra_certs() const;
+    /// Of its parts; a root behind the first certificate is left out. Throws std::runtime_error:
+    /// key and certificate do not belong together.
+    [[nodiscard]] static std::shared_ptr<const Credential> of(std::string name, PrivateKeyPtr key,
+                                                              std::vector<CertificatePtr> chain);
+    /// Key, certificate and chain of one PKCS #12 file. Throws std::runtime_error.
+    [[nodiscard]] static std::shared_ptr<const Credential> load_pkcs12(std::string name,
+                                                                       const std::string& path,
+                                                                       std::string_view passphrase);
     /// Throws std::runtime_error (files; key and certificate do not belong together).
     [[nodiscard]] static std::shared_ptr<const Credential> load(std::string name,
                                                                 const std::string& certificate,

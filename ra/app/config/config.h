@@ -72,9 +72,10 @@ struct UpstreamConfig {
 
 struct CredentialConfig {
     std::string name;
-    Located<Source> certificate;  // chain: own certificate first
+    std::optional<Located<Source>> pkcs12;  // all in one file, instead of the next two
+    Located<Source> certificate;            // chain: own certificate first
     Located<Source> key;
-    std::optional<Located<Source>> passphrase;
+    std::optional<Located<Source>> passphrase;  // of the file, or the token's PIN
     Place at;
 };
 

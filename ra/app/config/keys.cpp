@@ -17,7 +17,7 @@ const std::vector<SectionKeys>& all_keys() {
          {"name", "url", "trust", "intermediates", "crl", "crl_policy", "crl_grace", "responder", "credential",
           "ca_pubs", "resend", "append_labels", "max_check_after", "max_connections", "max_waiting", "connect_timeout", "idle_timeout"}},
         {Section::responder, "upstream.responder", {"certificate", "eku", "issuer", "subject", "shared_secret"}},
-        {Section::credential, "[[credential]]", {"name", "certificate", "key", "passphrase"}},
+        {Section::credential, "[[credential]]", {"name", "certificate", "key", "pkcs12", "passphrase"}},
         {Section::secret, "[[secret]]", {"reference", "secret", "profile", "uses", "expires", "generated"}},
         {Section::profile, "[[profile]]",
          {"name", "match", "origin", "pop", "ra", "rules", "cert_profile_is_label", "treatment", "upstream"}},

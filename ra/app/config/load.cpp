@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <functional>
 
+#include "ra/app/config/credential.h"
 #include "ra/app/config/material.h"
 #include "ra/asn1/name.h"
-#include "ra/base/secret.h"
 
 namespace ra::app::config {
 namespace {
@@ -112,47 +112,17 @@ private:
         return stores_[key] = store;
     }
 
-    /// With a passphrase on the key.
-    crypto::CredentialPtr open_credential(const CredentialConfig& config,
-                                          const std::string& certificate, const std::string& key) {
-        std::string passphrase = Material{config.passphrase->value, config_.directory}.read();
-        auto credential = std::make_shared<crypto::Credential>();
-        credential->name = config.name;
-        credential->key = crypto::PrivateKey::load(key, passphrase);
-        wipe(passphrase.data(), passphrase.size());
-        credential->chain = crypto::load_certificates(certificate);
-        if (credential->chain.empty())
-            throw std::runtime_error(config.certificate.value.text() + " holds no certificate");
-        credential->certificate = credential->chain.front();
-        if (!crypto::same_public_key(credential->certificate->view().spki,
-                                     credential->key->spki())) {
-            throw std::runtime_error("certificate and key of " + in_quotes(config.name) +
-                                     " do not belong together");
-        }
-        return credential;
-    }
-
     void load_credential(const CredentialConfig& credential) {
-        attempt(credential.key.at, [&] {
-            const Material certificate{credential.certificate.value, config_.directory};
-            const Material key{credential.key.value, config_.directory};
-            if (key.exposed()) {
-                throw std::runtime_error(
-                    credential.key.value.text() +
-                    " may be read by others or changed by its group; chmod 0600 it (S-24)");
-            }
-            const auto loaded =
-                credential.passphrase
-                    ? open_credential(credential, certificate.path(), key.path())
-                    : crypto::Credential::load(credential.name, certificate.path(), key.path());
+        const Place at = credential.pkcs12 ? credential.pkcs12->at : credential.key.at;
+        attempt(at, [&] {
+            const auto loaded = open_credential(credential, config_.directory);
             if (loaded->key->sign_cost() > kSlowSignature) {
                 const auto cost =
                     std::chrono::duration_cast<microseconds>(loaded->key->sign_cost()).count();
-                faults_.warning(credential.key.at, "one signature with " +
-                                                       in_quotes(credential.name) + " takes " +
-                                                       std::to_string(cost) +
-                                                       " us; it bounds what this gateway can "
-                                                       "protect (an EC P-256 key: about 25 us)");
+                faults_.warning(at, "one signature with " + in_quotes(credential.name) + " takes " +
+                                        std::to_string(cost) +
+                                        " us; it bounds what this gateway can "
+                                        "protect (an EC P-256 key: about 25 us)");
             }
             credentials_.emplace(credential.name, loaded);
         });

@@ -55,6 +55,8 @@ Material::Material(const Source& source, const std::string& directory) {
             path_ = (std::filesystem::path(credentials) / source.name).string();
             return;
         }
+        case Source::Kind::pkcs11:
+            throw std::logic_error("a key in a token is no file");
     }
 }
 

@@ -240,12 +240,18 @@ CredentialConfig read_credential(const Node& node, std::size_t index, Faults& fa
     credential.at = node.at;
     if (node.kind != Node::Kind::table) return credential;
     credential.name = read_name(table, "credential", index);
+    credential.pkcs12 = table.source("pkcs12");
     for (const std::string_view key : {"certificate", "key"}) {
-        if (!table.has(key)) faults.error(node.at, "[[credential]] has no " + std::string(key));
+        if (table.has("pkcs12") && table.has(key)) {
+            faults.error(table.at(key), std::string(key) + " is in the pkcs12 file already");
+        } else if (!table.has("pkcs12") && !table.has(key)) {
+            faults.error(node.at, "[[credential]] has no " + std::string(key) +
+                                      " (certificate and key, or pkcs12)");
+        }
     }
     if (auto certificate = table.source("certificate"))
         credential.certificate = std::move(*certificate);
-    if (auto key = table.source("key")) credential.key = std::move(*key);
+    if (auto key = table.key_source("key")) credential.key = std::move(*key);
     credential.passphrase = table.source("passphrase");
     return credential;
 }

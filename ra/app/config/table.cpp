@@ -182,6 +182,15 @@ std::optional<Located<Source>> Table::source(std::string_view key) const {
     return written ? source_of(*written) : std::nullopt;
 }
 
+std::optional<Located<Source>> Table::key_source(std::string_view key) const {
+    std::optional<Located<Source>> source;
+    if (const auto written = text(key)) {
+        attempt(written->at,
+                [&] { source = Located<Source>{Source::parse_key(written->value), written->at}; });
+    }
+    return source;
+}
+
 std::vector<Located<Source>> Table::sources(std::string_view key) const {
     std::vector<Located<Source>> sources;
     for (const Located<std::string>& written : texts(key)) {

@@ -44,6 +44,8 @@ public:
     /// A text or an array of texts.
     [[nodiscard]] std::vector<Located<std::string>> texts(std::string_view key) const;
     [[nodiscard]] std::optional<Located<Source>> source(std::string_view key) const;
+    /// Of a private key: it may be in a token.
+    [[nodiscard]] std::optional<Located<Source>> key_source(std::string_view key) const;
     [[nodiscard]] std::vector<Located<Source>> sources(std::string_view key) const;
 
     /// One word of a closed list.

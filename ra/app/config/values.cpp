@@ -120,7 +120,7 @@ Source Source::parse(std::string_view text) {
     }
     if (text.starts_with("pkcs11:")) {
         throw std::invalid_argument(
-            "pkcs11: keys are not in this build; use file:, env: or credential:");
+            "only a private key can be in a token; write file:, env: or credential: here");
     }
     if (text.find("-----BEGIN") != std::string_view::npos) {
         throw std::invalid_argument(
@@ -131,6 +131,22 @@ Source Source::parse(std::string_view text) {
                                 "\" (or env:NAME, credential:NAME)");
 }
 
+Source Source::parse_key(std::string_view text) {
+    if (!text.starts_with("pkcs11:")) return parse(text);
+    // RFC 7512 has attributes for the PIN; this file is no place for it.
+    for (const std::string_view secret : {"pin-value=", "pin-source="}) {
+        if (text.find(secret) != std::string_view::npos) {
+            throw std::invalid_argument(
+                "a PIN never stands in this file; name where it is in passphrase");
+        }
+    }
+    if (text.find("object=") == std::string_view::npos &&
+        text.find("id=") == std::string_view::npos)
+        throw std::invalid_argument(
+            "which key is it? write \"pkcs11:token=TOKEN;object=LABEL\" (or id=%01)");
+    return {Kind::pkcs11, std::string(text)};
+}
+
 std::string Source::text() const {
     switch (kind) {
         case Kind::file:
@@ -139,6 +155,8 @@ std::string Source::text() const {
             return "env:" + name;
         case Kind::credential:
             return "credential:" + name;
+        case Kind::pkcs11:
+            break;
     }
     return name;
 }

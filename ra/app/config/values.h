@@ -27,10 +27,14 @@ struct Source {
         file,        // "file:PATH", relative to the configuration file
         env,         // "env:NAME": the variable holds the octets themselves
         credential,  // "credential:NAME": $CREDENTIALS_DIRECTORY/NAME (systemd LoadCredential=)
+        pkcs11,      // "pkcs11:token=…;object=…": a private key in a token (RFC 7512)
     } kind{};
-    std::string name;  // path, variable or credential name
+    std::string name;  // path, variable, credential name, or the whole pkcs11 URI
 
+    /// Of octets that can be read: all kinds but pkcs11.
     [[nodiscard]] static Source parse(std::string_view text);
+    /// Of a private key: all kinds.
+    [[nodiscard]] static Source parse_key(std::string_view text);
     /// As it was written.
     [[nodiscard]] std::string text() const;
 };
