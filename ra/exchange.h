@@ -128,6 +128,8 @@ using Sent = std::variant<Delivered, NotSent, Unknown, RejectedByTransport>;
 struct Courier {
     virtual ~Courier() = default;
     virtual asio::awaitable<Sent> send(Delivery delivery) = 0;
+    /// Reaches the peer as far as that goes without a message (connect, TLS). False: not by then.
+    virtual asio::awaitable<bool> probe(Deadline until) = 0;
     /// Closes idle connections, lets open exchanges end.
     virtual void close() noexcept = 0;
 };

@@ -81,8 +81,10 @@ void WorkerParts::connect(Worker& worker, const config::UpstreamConfig& upstream
             worker, client_settings(upstream, url, shared), counters));
         urls.push_back(couriers_.back().get());
     }
-    upstreams_.emplace(upstream.name, std::make_unique<upstream::Client>(
-                                          std::move(urls), upstream.resend_identical));
+    upstream::ClientSettings settings;
+    settings.resend_identical = upstream.resend_identical;
+    upstreams_.emplace(upstream.name,
+                       std::make_unique<upstream::Client>(std::move(urls), shared.clock, settings));
 }
 
 void WorkerParts::close_upstreams() noexcept {

@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "ra/gateway": CORES + ["policy", "ra/exchange.h"],
     "ra/gateway/ports.h": CORES + ["policy", "ra/exchange.h"],
     "ra/store": CORES + ["policy", "ra/exchange.h", "ra/gateway/ports.h"],
-    "ra/upstream": CORES + ["policy", "ra/exchange.h", "ra/gateway/ports.h"],
+    "ra/upstream": CORES + ["policy", "metrics/count.h", "ra/exchange.h", "ra/gateway/ports.h"],
     "ra/labca": CORES + ["ra/exchange.h"],
     "metrics": ["ra/base"],
     "transports/common": SEAM,

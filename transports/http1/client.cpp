@@ -121,6 +121,17 @@ asio::awaitable<ra::Sent> HttpCourier::deliver(const ra::Delivery& delivery) {
     }
 }
 
+asio::awaitable<bool> HttpCourier::probe(ra::Deadline until) {
+    if (closed_ || in_use_ >= settings_.max_connections) co_return false;
+    ++in_use_;
+    const Permit permit{*this};
+    std::string_view why;
+    StreamPtr stream = co_await connect(until, why);
+    if (stream == nullptr) co_return false;
+    keep(std::move(stream));
+    co_return true;
+}
+
 asio::awaitable<bool> HttpCourier::acquire(ra::BootTime until) {
     Waiter waiter{worker_};
     waiting_.push_back(&waiter);

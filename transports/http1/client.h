@@ -41,6 +41,7 @@ public:
     ~HttpCourier() override;
 
     boost::asio::awaitable<ra::Sent> send(ra::Delivery delivery) override;
+    boost::asio::awaitable<bool> probe(ra::Deadline until) override;
     void close() noexcept override;
 
 private:
