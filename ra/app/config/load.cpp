@@ -6,6 +6,7 @@
 #include "ra/app/config/credential.h"
 #include "ra/app/config/material.h"
 #include "ra/asn1/name.h"
+#include "ra/base/secret.h"
 
 namespace ra::app::config {
 namespace {
