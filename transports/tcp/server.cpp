@@ -196,11 +196,8 @@ asio::awaitable<TcpServer::Next> TcpServer::say_poll(ByteStream& stream, const F
                                                      std::uint32_t reference) {
     auto when = static_cast<std::uint32_t>(settings_.check_back.count());
     // RFC 2510 counts from 1970, the later draft from now.
-    if (to.framing == Framing::rfc2510) {
-        when += static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(
-                                               std::chrono::system_clock::now().time_since_epoch())
-                                               .count());
-    }
+    if (to.framing == Framing::rfc2510)
+        when += static_cast<std::uint32_t>(clock_.wall_now().time_since_epoch().count());
     const auto value = poll_rep_value(reference, when);
     co_return co_await send(stream, to, FrameType::poll_rep, value);
 }

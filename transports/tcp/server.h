@@ -42,10 +42,12 @@ class TcpServer final : public common::ConnectionHandler {
 public:
     /// All but `settings` outlive it.
     TcpServer(common::Worker& worker, ra::Exchange& exchange, PollTable& polls,
-              TcpServerSettings settings, TcpServerCounters& counters) noexcept
+              const ra::Clock& clock, TcpServerSettings settings,
+              TcpServerCounters& counters) noexcept
         : worker_{worker},
           exchange_{exchange},
           polls_{polls},
+          clock_{clock},
           settings_{settings},
           counters_{counters} {}
 
@@ -77,6 +79,7 @@ private:
     common::Worker& worker_;
     ra::Exchange& exchange_;
     PollTable& polls_;
+    const ra::Clock& clock_;
     TcpServerSettings settings_;
     TcpServerCounters& counters_;
 };

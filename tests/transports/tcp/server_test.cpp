@@ -17,7 +17,7 @@ struct TcpFixture {
                         std::size_t references = 1024)
         : polls{tcp::PollTable::Settings{references, 600s}},
           exchange{workers[0], std::move(script)},
-          server{workers[0], exchange, polls, settings, counters},
+          server{workers[0], exchange, polls, clock, settings, counters},
           listener{{}, {{workers[0], server}}} {
         exchange.delay = delay;
         listener.start();
@@ -33,6 +33,7 @@ struct TcpFixture {
     std::atomic<int> faults{0};
     common::Workers workers{1, [this](std::string_view, std::exception_ptr) { ++faults; }};
     tcp::TcpServerCounters counters;
+    ra::SystemClock clock;
     tcp::PollTable polls;
     ScriptedExchange exchange;
     tcp::TcpServer server;
