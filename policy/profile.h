@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "policy/pattern.h"
+#include "ra/base/arrival_facts.h"
 #include "ra/cmp/oids.h"
 #include "ra/cmp/types.h"
 #include "ra/crypto/mac.h"
 #include "ra/crypto/trust.h"
-#include "ra/exchange.h"
 
 /// What a `[[profile]]` of the configuration says: pure data, filled once, shared and immutable.
 /// What is not set permits nothing, unless its comment says otherwise.

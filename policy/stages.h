@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "policy/decision.h"
+#include "ra/base/arrival_facts.h"
 #include "ra/cmp/body.h"
 #include "ra/crypto/trust.h"
-#include "ra/exchange.h"
 
 /// The types a message becomes on its way (design: The life of a message). Each can be made only by
 /// the function that checks; a later stage cannot be called with an earlier type.

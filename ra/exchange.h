@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "ra/base/arrival_facts.h"
 #include "ra/base/bytes.h"
 #include "ra/base/time.h"
 
@@ -24,25 +25,6 @@ struct TraceId {
     [[nodiscard]] std::string text() const { return to_hex(octets); }
     friend bool operator==(const TraceId&, const TraceId&) = default;
 };
-
-/// What a path label says the sender wants (RFC 9483 6.1, 6.2). Advice for routing: the body
-/// decides (spec 03, 1.1). Each transport has its own table label <-> Operation.
-enum class Operation : std::uint8_t {
-    unspecified,  // the bare path
-    ir,
-    cr,
-    kur,
-    p10cr,
-    rr,
-    get_ca_certs,
-    get_root_update,
-    get_cert_req_template,
-    get_crls,
-    nested,
-};
-
-/// Which configured listener an octet came through; index into the configuration's list.
-enum class ListenerId : std::uint16_t {};
 
 /// What the transport knows about its peer. TLS and DTLS facts join here.
 struct PeerFacts {
