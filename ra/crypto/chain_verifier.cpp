@@ -206,10 +206,13 @@ Result<Chain> ChainVerifier::verify(const TrustStore& trust, ByteView leaf, Byte
     return chain;
 }
 
-void ChainVerifier::forget(const Sha256& leaf) {
-    // Keys hold the generation too, so drop by what they are about: rare, and correct.
-    static_cast<void>(leaf);
-    clear();
+void ChainVerifier::forget(ByteView issuer, ByteView serial) {
+    impl_->positive.erase_if([issuer, serial](const Positive& verdict) {
+        const auto& path = verdict.chain.path;
+        return std::any_of(path.begin(), path.end(), [issuer, serial](const CertificatePtr& one) {
+            return equal(one->view().issuer, issuer) && equal(one->view().serial, serial);
+        });
+    });
 }
 
 void ChainVerifier::clear() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <iterator>
 #include <list>
 #include <unordered_map>
 
@@ -42,6 +43,16 @@ public:
         if (found == index_.end()) return;
         order_.erase(found->second);
         index_.erase(found);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return index_.size(); }
+    /// Drops all of which `gone(value)` is true.
+    template <class Gone>
+    void erase_if(Gone gone) {
+        for (auto at = order_.begin(); at != order_.end();) {
+            const auto next = std::next(at);
+            if (gone(at->second)) erase(Sha256{at->first});
+            at = next;
+        }
     }
     void clear() noexcept {
         index_.clear();

@@ -227,6 +227,23 @@ Result<void> PublicKey::verify(const cmp::AlgorithmIdentifier& algorithm, ByteVi
     return fail(Errc::bad_signature, "signature");
 }
 
+Result<Sha256> key_digest(ByteView spki) {
+    RA_TRY(const Spki parsed, parse_spki(spki));
+    const bool rsa = oid("1.2.840.113549.1.1.1") == parsed.algorithm ||
+                     oid("1.2.840.113549.1.1.10") == parsed.algorithm;
+    if (rsa) return sha256(as_bytes("rsa"), parsed.key);
+    Bytes what = to_bytes(parsed.algorithm);
+    append(what, parsed.parameters);
+    ByteView key = parsed.key;
+    if (oid("1.2.840.10045.2.1") == parsed.algorithm && !key.empty()) {
+        // The x of 02|03 x, 04 x y and 06|07 x y: whoever holds the key of (x,y) holds that of
+        // (x,-y).
+        key = key.subspan(1);
+        if (parsed.key.front() >= 0x04) key = key.first(key.size() / 2);
+    }
+    return sha256(what, key);
+}
+
 bool same_public_key(ByteView spki_a, ByteView spki_b) noexcept {
     DerReader a{spki_a};
     DerReader b{spki_b};

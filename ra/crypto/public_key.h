@@ -6,6 +6,7 @@
 #include "ra/base/bytes.h"
 #include "ra/base/result.h"
 #include "ra/cmp/message.h"
+#include "ra/crypto/digest.h"
 
 namespace ra::crypto {
 
@@ -40,6 +41,10 @@ public:
 private:
     std::shared_ptr<const Impl> impl_;
 };
+
+/// Names a key, whatever way it is written: EC points compressed or not, RSA for PKCS#1 or PSS. For
+/// a universal SubjectPublicKeyInfo TLV or the [6] one of a CertTemplate. Errors: of the DER.
+[[nodiscard]] Result<Sha256> key_digest(ByteView spki);
 
 /// Are these the same key (algorithm and key octets)? Tags of the outer SEQUENCE do not count.
 [[nodiscard]] bool same_public_key(ByteView spki_a, ByteView spki_b) noexcept;

@@ -63,8 +63,10 @@ public:
     /// The same for one certificate with others to help.
     [[nodiscard]] Result<Chain> verify(const TrustStore& trust, ByteView leaf, ByteView others);
 
-    /// Drops verdicts about this certificate (revoked through us) or all (clock step, reload).
-    void forget(const Sha256& leaf);
+    /// Drops verdicts whose path holds the certificate with this issuer (Name TLV) and serialNumber
+    /// (INTEGER content): it was revoked through us. Looks at all verdicts: for rare events.
+    void forget(ByteView issuer, ByteView serial);
+    /// Drops all (clock step, reload).
     void clear();
 
     struct Stats {

@@ -149,6 +149,38 @@ TEST_SUITE("ra/crypto") {
         CHECK(verifier.verify(*trust, extra({&deep})).has_value());  // by now its verdict is known
     }
 
+    TEST_CASE("S-33: revoked through us: its verdicts are dropped, and nobody else's") {
+        test::FakeClock clock;
+        const Wanted ca{true, kKeyCertSign};
+        const Holder root = make(clock, "CN=Root", nullptr, ca);
+        const Holder inter = make(clock, "CN=Intermediate", &root, ca);
+        const Holder leaf = make(clock, "CN=leaf", &inter);
+        const Holder sibling = make(clock, "CN=sibling", &root);
+        const auto trust = TrustStore::of({root.certificate});
+        const auto other_trust = TrustStore::of({root.certificate});
+        ChainVerifier verifier{clock};
+        const auto misses = [&] {
+            const std::uint64_t before = verifier.stats().misses;
+            REQUIRE(verifier.verify(*trust, extra({&leaf, &inter})).has_value());
+            REQUIRE(verifier.verify(*other_trust, extra({&leaf, &inter})).has_value());
+            REQUIRE(verifier.verify(*trust, extra({&sibling})).has_value());
+            return verifier.stats().misses - before;
+        };
+        const auto forget = [&](const Holder& one) {
+            verifier.forget(one.certificate->view().issuer, one.certificate->view().serial);
+        };
+        CHECK(misses() == 3);
+        CHECK(misses() == 0);
+        forget(leaf);
+        CHECK(misses() == 2);  // under either trust
+        forget(inter);
+        CHECK(misses() == 2);  // whatever path it is on
+        forget(sibling);
+        CHECK(misses() == 1);
+        verifier.forget(leaf.certificate->view().issuer, sibling.certificate->view().serial);
+        CHECK(misses() == 0);
+    }
+
     TEST_CASE("S-33: a verdict ends with the certificate") {
         test::FakeClock clock;
         const Holder root = make(clock, "CN=Root", nullptr, {true, kKeyCertSign});

@@ -34,9 +34,63 @@ Bytes algorithm(std::string_view name, ByteView parameters = {}) {
 
 constexpr std::uint8_t kNull[] = {0x05, 0x00};
 
+Bytes spki_of(ByteView algorithm_identifier, ByteView key, asn1::Tag tag = asn1::Tag::sequence) {
+    asn1::DerWriter writer;
+    {
+        const auto sequence = writer.open(tag);
+        writer.raw(algorithm_identifier);
+        writer.bit_string(key);
+    }
+    return std::move(writer).take();
+}
+
+/// AlgorithmIdentifier TLV and key octets of a SubjectPublicKeyInfo.
+std::pair<ByteView, ByteView> parts_of(ByteView spki) {
+    asn1::DerReader outer{spki};
+    asn1::DerReader reader{*outer.read(asn1::Tag::sequence, "spki")};
+    const ByteView first = reader.read_any("algorithm")->whole;
+    return {first, *reader.read_bit_string("key")};
+}
+
 }  // namespace
 
 TEST_SUITE("ra/crypto") {
+    TEST_CASE("S-14: a key has one digest, however it is written") {
+        const PrivateKeyPtr ec = PrivateKey::generate("ec:P-256");
+        const auto [ec_algorithm, point] = parts_of(ec->spki());
+        REQUIRE(point.size() == 65);
+        Bytes compressed{static_cast<std::uint8_t>(0x02U | (point.back() & 1U))};
+        append(compressed, point.subspan(1, 32));
+        Bytes hybrid = to_bytes(point);
+        hybrid[0] = static_cast<std::uint8_t>(0x06U | (point.back() & 1U));
+        const auto digest = crypto::key_digest(ec->spki());
+        REQUIRE(digest.has_value());
+        for (const Bytes& form : {compressed, hybrid, to_bytes(point)}) {
+            // libcrypto takes each for the same key: so must we.
+            const Bytes spki = spki_of(ec_algorithm, form);
+            CHECK(PublicKey::from_spki(spki).has_value());
+            CHECK(crypto::key_digest(spki).value() == *digest);
+            CHECK(crypto::key_digest(spki_of(ec_algorithm, form, asn1::context(6))).value() ==
+                  *digest);
+        }
+        CHECK(crypto::key_digest(PrivateKey::generate("ec:P-256")->spki()).value() != *digest);
+
+        const PrivateKeyPtr rsa = PrivateKey::generate("rsa:2048");
+        const ByteView modulus = parts_of(rsa->spki()).second;
+        const auto rsa_digest = crypto::key_digest(rsa->spki());
+        REQUIRE(rsa_digest.has_value());
+        for (const Bytes& written : {algorithm("rsaEncryption", kNull), algorithm("rsaEncryption"),
+                                     algorithm("RSASSA-PSS")}) {
+            CHECK(crypto::key_digest(spki_of(written, modulus)).value() == *rsa_digest);
+        }
+
+        CHECK(crypto::key_digest(PrivateKey::generate("ed25519")->spki()).value() !=
+              crypto::key_digest(PrivateKey::generate("ed25519")->spki()).value());
+        CHECK_FALSE(crypto::key_digest({}).has_value());
+        CHECK_FALSE(crypto::key_digest(Bytes{0x30, 0x00}).has_value());
+        CHECK(crypto::key_digest(spki_of(ec_algorithm, {})).has_value());
+    }
+
     TEST_CASE("PublicKey: verifies what a key of each kind signs, and nothing else") {
         struct Row {
             const char* kind;
