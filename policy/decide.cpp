@@ -94,6 +94,7 @@ std::string see_extension(const Facts& facts) {
 }
 
 constexpr std::array kRules{
+    NamedRule{"signer-revoked", always, judge_signer_revoked, see_signer},
     NamedRule{"protection-kind", [](const Facts& f) { return is_kur(f) || is_rr(f); },
               judge_protection_kind, see_signer},
     NamedRule{"body-not-judged", always, judge_body, see_type},
@@ -106,6 +107,7 @@ constexpr std::array kRules{
     NamedRule{"cert-profile", has_cert_profile, judge_cert_profile, see_cert_profile},
     NamedRule{"central-key-generation", asks, judge_central_key_generation, see_key},
     NamedRule{"key", asks, judge_key, see_key},
+    NamedRule{"duplicate-key", asks, judge_duplicate_key, see_key},
     NamedRule{"issuer", asks, judge_issuer, see_issuer},
     NamedRule{"old-cert-id", has_old_cert_id, judge_old_cert_id, see_signer},
     NamedRule{"kur-names", is_kur, judge_kur_names, see_signer},
@@ -155,7 +157,7 @@ std::vector<Asked> asked_in(const Body& body) {
     return out;
 }
 
-Facts facts_of(const ProvenRequest& request, ra::WallTime now) {
+Facts facts_of(const ProvenRequest& request, ra::WallTime now, const InventoryFacts& known) {
     const Origin& origin = request.origin();
     const Sender sender{origin.subject, origin.ra_authority && request.profile().ra.any_subject};
     return {request.message(),
@@ -164,16 +166,17 @@ Facts facts_of(const ProvenRequest& request, ra::WallTime now) {
             request.body(),
             sender,
             asked_in(request.body()),
-            now};
+            now,
+            known};
 }
 
-Decision decide(const ProvenRequest& request, ra::WallTime now) {
+Decision decide(const ProvenRequest& request, ra::WallTime now, const InventoryFacts& known) {
     if (!request.origin().verified) {
         // What could not be verified passes only where the profile says so in as many words (S-10).
         if (request.profile().origin.kind == OriginSettings::Kind::opaque) return Permit{};
         return Refuse{"origin", PKIFailureInfo::notAuthorized, "sender not verified", false};
     }
-    const Facts facts = facts_of(request, now);
+    const Facts facts = facts_of(request, now, known);
     for (const NamedRule& rule : kRules) {
         if (!rule.applies(facts)) continue;
         if (Decision decision = rule.judge(facts); std::holds_alternative<Refuse>(decision))
@@ -182,14 +185,15 @@ Decision decide(const ProvenRequest& request, ra::WallTime now) {
     return Permit{};
 }
 
-std::vector<RuleVerdict> explain(const ProvenRequest& request, ra::WallTime now) {
+std::vector<RuleVerdict> explain(const ProvenRequest& request, ra::WallTime now,
+                                 const InventoryFacts& known) {
     std::vector<RuleVerdict> out;
     if (!request.origin().verified) {
         out.push_back({"origin", true, decide(request, now),
                        "origin is opaque: no rule looks at the content"});
         return out;
     }
-    const Facts facts = facts_of(request, now);
+    const Facts facts = facts_of(request, now, known);
     for (const NamedRule& rule : kRules) {
         const bool applies = rule.applies(facts);
         out.push_back({rule.name, applies, applies ? rule.judge(facts) : Decision{Permit{}},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "ra/asn1/der_writer.h"
 #include "ra/asn1/name.h"
 
 namespace policy {
@@ -81,6 +82,28 @@ bool same_name(ByteView a, ByteView b) {
     const auto left = read_name(a);
     const auto right = read_name(b);
     return left.has_value() && right.has_value() && same_rdns(*left, *right);
+}
+
+ra::Bytes canonical_name(ByteView name) {
+    const auto attributes = read_name(name);
+    if (!attributes) return ra::to_bytes(name);
+    // Each attribute with its lengths, so that no value can look like the next attribute.
+    std::vector<std::pair<std::size_t, ra::Bytes>> written;
+    for (const NameAttribute& one : *attributes) {
+        const std::string text =
+            is_folded(one.tag) ? folded(one.value) : std::string(ra::as_text(one.value));
+        ra::asn1::DerWriter writer;
+        writer.oid(one.type);
+        writer.tlv(is_folded(one.tag) ? Tag::utf8_string : one.tag, ra::as_bytes(text));
+        written.emplace_back(one.rdn, std::move(writer).take());
+    }
+    std::sort(written.begin(), written.end());  // within an RDN order does not count
+    ra::Bytes out;
+    for (const auto& [rdn, octets] : written) {
+        out.push_back(static_cast<std::uint8_t>(rdn));
+        ra::append(out, octets);
+    }
+    return out;
 }
 
 std::optional<std::string_view> plain_text(Tag tag, ByteView value) noexcept {

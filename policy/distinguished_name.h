@@ -26,6 +26,10 @@ struct NameAttribute {
 /// parse equals only its own octets.
 [[nodiscard]] bool same_name(ra::ByteView a, ra::ByteView b);
 
+/// One way to write all names that same_name() holds for the same; a Name that does not parse is
+/// written as it is. For digests, not for people.
+[[nodiscard]] ra::Bytes canonical_name(ra::ByteView name);
+
 /// The text of a PrintableString, UTF8String or IA5String without NUL and control characters;
 /// nullopt for anything else: such a value matches no pattern (S-14).
 [[nodiscard]] std::optional<std::string_view> plain_text(ra::asn1::Tag tag,

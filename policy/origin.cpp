@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <array>
 
 #include "policy/access.h"
 #include "policy/distinguished_name.h"
 #include "policy/pattern_match.h"
 #include "policy/pipeline.h"
+#include "policy/source_prefix.h"
 #include "policy/text.h"
 #include "ra/asn1/der_writer.h"
 #include "ra/asn1/oids.h"
@@ -87,10 +89,6 @@ bool has_cmc_ra(const ra::crypto::Certificate& certificate) {
 }
 
 /// S-03: a digest over kind and identity; kinds never collide because each has its own prefix.
-Principal signature_principal(const ra::crypto::Certificate& signer) {
-    return {ra::crypto::sha256(ra::as_bytes("signature:"), signer.digest())};
-}
-
 Principal opaque_principal(const PKIHeader& header, ra::ListenerId listener) {
     const auto number = static_cast<std::uint16_t>(listener);
     ra::Bytes prefix =
@@ -170,6 +168,13 @@ Judged<OriginPlan> plan_mac(const PKIHeader& header, const OriginSettings& origi
     return plan;
 }
 
+/// A senderKID is no secret: whoever uses it from elsewhere fills a share of his own (S-05).
+Principal opaque_payer(const Principal& principal, std::string_view peer) {
+    ra::Bytes source = ra::to_bytes(ra::as_bytes("opaque-peer:"));
+    ra::append(source, source_prefix(peer));
+    return {ra::crypto::sha256(principal.digest, source)};
+}
+
 Judged<void> check_signer(const PKIHeader& header, const ra::crypto::Certificate& signer,
                           const OriginSettings& origin) {
     if (!signer.may_sign()) {
@@ -236,6 +241,7 @@ Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPl
     Origin origin;
     if (plan.kind == OriginPlan::Kind::opaque) {
         origin.principal = opaque_principal(header, listener);
+        origin.payer = opaque_payer(origin.principal, facts.peer);
         return Access::authentic(std::move(message), std::move(origin));
     }
 
@@ -266,12 +272,19 @@ Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPl
         return refuse("chain", PKIFailureInfo::signerNotTrusted,
                       "under the RA's trust, but without EKU cmcRA");
     }
-    origin.principal = signature_principal(*chain.leaf);
+    origin.principal = signature_principal(chain.leaf->digest());
     origin.verified = true;
     origin.signer = chain.leaf;
     origin.subject = ra::to_bytes(chain.leaf->subject());
     origin.issuer = chain.issuer;
     return Access::authentic(std::move(message), std::move(origin));
+}
+
+std::chrono::seconds replayable_for(const Origin& origin, ra::WallTime now) {
+    constexpr std::chrono::seconds kLongest = std::chrono::hours{24 * 365 * 60};
+    if (origin.signer == nullptr) return kLongest;
+    return std::clamp<std::chrono::seconds>(origin.signer->view().not_after - now,
+                                            std::chrono::seconds{0}, kLongest);
 }
 
 }  // namespace policy

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/inventory.h"
 #include "policy/profile.h"
 #include "policy/stages.h"
 #include "ra/cmp/limits.h"
@@ -48,6 +49,7 @@ struct OriginFacts {
     ra::Result<void> mac = ra::fail(ra::Errc::missing, "secret");
     std::uint64_t secret_generation = 0;
     std::string_view mac_detail;  // why it failed, for the log; a literal
+    std::string_view peer;        // numeric address it came from; empty: none
 };
 /// R-011..R-017: chain, signature, senderKID, keyUsage, sender = subject; MAC, sender = reference.
 /// Opaque: principal only.
@@ -56,13 +58,18 @@ struct OriginFacts {
                                                        const OriginFacts& facts,
                                                        ra::ListenerId listener);
 
+/// How long a message without messageTime could still be replayed (S-05): as long as its signature
+/// can be believed; of a secret, whose end is not known here, as long as anything (60 years).
+[[nodiscard]] std::chrono::seconds replayable_for(const Origin& origin, ra::WallTime now);
+
 /// Parses the body and verifies POP (POPOSigningKey, PKCS#10), raVerified only by RA authority
 /// (S-11), R-051. Opaque profiles: the body is left alone.
 [[nodiscard]] Judged<ProvenRequest> prove(AuthenticMessage message, const ra::cmp::Limits& limits);
 
-/// The profile's rules over a proven request: default deny (S-14, S-15, R-052, R-143, R-145,
-///
-[[nodiscard]] Decision decide(const ProvenRequest& request, ra::WallTime now);
+/// The profile's rules over a proven request and what plan_inventory() asked for: default deny
+/// (S-14, S-15, R-052, R-143, R-145, R-162).
+[[nodiscard]] Decision decide(const ProvenRequest& request, ra::WallTime now,
+                              const InventoryFacts& known = {});
 
 /// Each rule's verdict, for `cmpgate check --explain`: the same functions as decide().
 struct RuleVerdict {
@@ -71,7 +78,8 @@ struct RuleVerdict {
     Decision decision;
     std::string looked_at;  // what it saw, for people
 };
-[[nodiscard]] std::vector<RuleVerdict> explain(const ProvenRequest& request, ra::WallTime now);
+[[nodiscard]] std::vector<RuleVerdict> explain(const ProvenRequest& request, ra::WallTime now,
+                                               const InventoryFacts& known = {});
 
 /// Is an issued certificate within what was asked and what the profile permits (S-13)? `requested`:
 /// the request's octets as kept. Returns a Refuse whose detail names the difference.

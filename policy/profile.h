@@ -104,6 +104,7 @@ struct Rules {
     bool ca = false;                                   // basicConstraints cA
     bool central_key_generation = false;
     bool implicit_confirm = true;  // may be asked for
+    bool duplicate_keys = false;   // also keys certified here for another principal (S-14)
 
     // Let through unseen, beyond what has a rule of its own (S-15).
     std::vector<ra::Bytes> extensions;

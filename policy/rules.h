@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/inventory.h"
 #include "policy/pattern_match.h"
 #include "policy/pipeline.h"
 
@@ -32,11 +33,13 @@ struct Facts {
     Sender sender;
     std::vector<Asked> asked;
     ra::WallTime now;
+    InventoryFacts known;
 
     [[nodiscard]] BodyType type() const noexcept { return message.type; }
 };
 /// Borrows `request`. Only for a verified origin.
-[[nodiscard]] Facts facts_of(const ProvenRequest& request, ra::WallTime now);
+[[nodiscard]] Facts facts_of(const ProvenRequest& request, ra::WallTime now,
+                             const InventoryFacts& known);
 
 using Rule = Decision (*)(const Facts&);
 struct NamedRule {
@@ -74,6 +77,10 @@ Decision judge_old_cert_id(const Facts& facts);
 Decision judge_kur_names(const Facts& facts);
 Decision judge_revocation(const Facts& facts);
 Decision judge_genm(const Facts& facts);
+
+// What went through here before (inventory.cpp).
+Decision judge_signer_revoked(const Facts& facts);
+Decision judge_duplicate_key(const Facts& facts);
 
 /// Is this SubjectAltName entry one the profile lists?
 [[nodiscard]] bool permits_alt_name(const Rules& rules, unsigned choice, ra::ByteView content,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -56,6 +57,7 @@ struct Origin {
     ra::Bytes reference;                // of the secret of a MAC; empty: none
     ra::Bytes subject;                  // Name TLV the sender is known by: of the signer, or
                                         // CN=reference; empty: opaque
+    std::optional<Principal> payer;     // whom a store counts it for; nullopt: the principal
     bool ra_authority = false;          // under the profile's `[profile.ra]` trust (S-11)
 };
 

@@ -33,7 +33,7 @@ std::size_t processors() {
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
-store::MemorySettings store_settings(const config::StoreConfig& config) {
+store::MemorySettings store_settings(const config::StoreConfig& config, bool all_opaque) {
     store::MemorySettings settings;
     settings.open = config.open;
     settings.open_per_principal = config.open_per_principal;
@@ -41,6 +41,8 @@ store::MemorySettings store_settings(const config::StoreConfig& config) {
     settings.remembered = config.remembered;
     settings.remembered_per_principal = config.remembered_per_principal;
     settings.kept_octets = config.kept_octets;
+    settings.opaque_percent =
+        config.opaque_percent.value_or(all_opaque ? 100 : settings.opaque_percent);
     return settings;
 }
 
@@ -88,15 +90,21 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
     }
     labels_.assign(labels.begin(), labels.end());
 
-    store_ =
-        std::make_unique<store::Memory>(clock_, workers_[0].random(), store_settings(config.store));
+    const bool all_opaque = std::all_of(
+        settings->profiles.begin(), settings->profiles.end(), [](const policy::ProfilePtr& one) {
+            return one->origin.kind == policy::OriginSettings::Kind::opaque;
+        });
+    store_ = std::make_unique<store::Memory>(clock_, workers_[0].random(),
+                                             store_settings(config.store, all_opaque));
+    inventory_ = std::make_unique<store::MemoryInventory>(
+        store::InventorySettings{config.store.certified_keys, config.store.revoked});
     secrets_ = std::make_unique<gateway::SecretGate>(
         *store_, clock_, random_, gateway::GuessLimits{},
         [&log](std::string_view event, ByteView reference) {
             log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
         });
     const WorkerParts::Shared shared{
-        config, std::move(settings), *store_, *secrets_, cpu_, kdf_, clock_,
+        config, std::move(settings), *store_, *inventory_, *secrets_, cpu_, kdf_, clock_,
         log_,   listener_names_,     labels_, lab_ca};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared));
@@ -218,7 +226,7 @@ metrics::Snapshot Server::snapshot() const {
     snapshot.listeners = listener_names_;
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
     add_server_samples(snapshot, listener_names_, listeners_, upstream_names_, parts_,
-                       store_->sizes(), secrets_->counts());
+                       store_->sizes(), inventory_->sizes(), secrets_->counts());
     return snapshot;
 }
 

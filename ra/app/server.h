@@ -11,6 +11,7 @@
 #include "ra/gateway/gateway.h"
 #include "ra/gateway/secret_gate.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "transports/common/listener.h"
 #include "transports/common/workers.h"
 
@@ -72,6 +73,7 @@ private:
     std::vector<std::vector<std::string>> aliases_;
     SystemRandom random_;  // for the constructor, and the gate
     std::unique_ptr<store::Memory> store_;
+    std::unique_ptr<store::MemoryInventory> inventory_;
     std::unique_ptr<gateway::SecretGate> secrets_;
     ThreadCpuPool cpu_;
     ThreadCpuPool kdf_;  // key derivations: after everything else

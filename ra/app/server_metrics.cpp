@@ -67,6 +67,7 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
                         const std::vector<std::string>& upstream_names,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
+                        const gateway::Inventory::Sizes& inventory,
                         const gateway::SecretGate::Counts& macs) {
     const std::size_t workers = parts.size();
     const auto add = [&](std::string_view name, std::string_view help, bool gauge, Labels labels,
@@ -132,6 +133,10 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
         static_cast<double>(sizes.remembered));
     add("cmpgate_store_kept_bytes", "Octets of requests and answers kept.", true, {},
         static_cast<double>(sizes.kept_octets));
+    add("cmpgate_inventory_keys", "Certified keys whose holder is known.", true, {},
+        static_cast<double>(inventory.keys));
+    add("cmpgate_inventory_revoked", "Certificates known to be revoked through here.", true, {},
+        static_cast<double>(inventory.revoked));
 }
 
 }  // namespace ra::app

@@ -18,6 +18,7 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
                         const std::vector<std::string>& upstream_names,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
+                        const gateway::Inventory::Sizes& inventory,
                         const gateway::SecretGate::Counts& macs);
 
 }  // namespace ra::app

@@ -54,8 +54,9 @@ WorkerParts::WorkerParts(Worker& worker, const Shared& shared)
     std::map<std::string, gateway::Upstream*> upstreams;
     for (const auto& [name, upstream] : upstreams_) upstreams.emplace(name, upstream.get());
     gateway_ = std::make_unique<gateway::Gateway>(
-        gateway::Services{shared.store, std::move(upstreams), audit_, shared.cpu, shared.clock,
-                          worker, worker.random(), chains_, &shared.secrets, &shared.kdf},
+        gateway::Services{shared.store, shared.inventory, std::move(upstreams), audit_, shared.cpu,
+                          shared.clock, worker, worker.random(), chains_, &shared.secrets,
+                          &shared.kdf},
         shared.settings);
 
     for (std::size_t i = 0; i < shared.config.listeners.size(); ++i) {

@@ -26,6 +26,7 @@ public:
         const config::Config& config;  // for the constructor only
         gateway::SettingsPtr settings;
         gateway::Store& store;
+        gateway::Inventory& inventory;
         gateway::SecretGate& secrets;
         gateway::CpuPool& cpu;
         gateway::CpuPool& kdf;

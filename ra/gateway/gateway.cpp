@@ -24,7 +24,7 @@ asio::awaitable<void> settle(Store& store, Progress& progress, const Reply& repl
             record.answer = std::make_shared<const Bytes>(answer->der);
         record.request.reset();
     }
-    record.remember_until = now + progress.settings.replay_horizon;
+    record.remember_until = std::max(record.remember_until, now + progress.settings.replay_horizon);
     co_await store.advance(held.key, held.version, std::move(record));
 }
 

@@ -52,9 +52,11 @@ struct Settings {
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 
-/// What the gateway needs, all outliving it; one set a worker (Store and Audit are shared).
+/// What the gateway needs, all outliving it; one set a worker (Store, Inventory and Audit are
+/// shared).
 struct Services {
     Store& store;
+    Inventory& inventory;
     std::map<std::string, Upstream*> upstreams;
     Audit& audit;
     CpuPool& cpu;

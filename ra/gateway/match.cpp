@@ -126,8 +126,15 @@ Outcome<void> match_certificate(const cmp::CertResponse& response, const Asked& 
     return boost::system::in_place_value;
 }
 
-Outcome<State> match_cert_response(const cmp::PKIMessage& answer, const Asked& asked,
-                                   const Settings& settings) {
+/// What a body says, checked as far as it matters. Views into the answer.
+struct Said {
+    State next{};
+    ByteView issued;
+    bool revoked = false;
+};
+
+Outcome<Said> match_cert_response(const cmp::PKIMessage& answer, const Asked& asked,
+                                  const Settings& settings) {
     const auto rep =
         cmp::parse_cert_rep(answer.content, offset_in(answer, answer.content), settings.limits);
     if (!rep) return fault("answer-body", rep.error());
@@ -151,13 +158,28 @@ Outcome<State> match_cert_response(const cmp::PKIMessage& answer, const Asked& a
 
     switch (response.status.status) {
         case PKIStatus::waiting:
-            return State::expects_poll;
+            return Said{State::expects_poll, {}, false};
         case PKIStatus::rejection:
-            return State::finished;
+            return Said{State::finished, {}, false};
         default:
             break;
     }
-    return answer.header.implicit_confirm() ? State::finished : State::expects_certconf;
+    const State next = answer.header.implicit_confirm() ? State::finished : State::expects_certconf;
+    return Said{next, response.certificate, false};
+}
+
+/// RFC 9810 5.3.10: one status for each certificate asked for, in order; one was asked for.
+Outcome<Said> match_rev_rep(const cmp::PKIMessage& answer, const Settings& settings) {
+    const auto rep =
+        cmp::parse_rev_rep(answer.content, offset_in(answer, answer.content), settings.limits);
+    if (!rep) return fault("answer-body", rep.error());
+    const auto is_positive = [](const cmp::PKIStatusInfo& one) {
+        return one.status == PKIStatus::accepted || one.status == PKIStatus::grantedWithMods ||
+               one.status == PKIStatus::revocationNotification;
+    };
+    const bool revoked =
+        !rep->status.empty() && std::all_of(rep->status.begin(), rep->status.end(), is_positive);
+    return Said{State::finished, {}, revoked};
 }
 
 /// What a genp delivers as CA certificates or new root ends up in trust stores of devices (S-13): a
@@ -202,14 +224,15 @@ bool is_refusal(const cmp::PKIMessage& answer, const cmp::Limits& limits) {
     return rep && rep->responses.front().status.status == PKIStatus::rejection;
 }
 
-/// The state after this answer, its body checked as far as it matters.
-Outcome<State> match_body(const cmp::PKIMessage& answer, const Asked& asked,
-                          const Settings& settings, crypto::ChainVerifier& chains) {
+/// The body, checked as far as it matters.
+Outcome<Said> match_body(const cmp::PKIMessage& answer, const Asked& asked,
+                         const Settings& settings, crypto::ChainVerifier& chains) {
     const std::size_t offset = offset_in(answer, answer.content);
     if (answer.type == BodyType::error) {
         const auto error = cmp::parse_error(answer.content, offset, settings.limits);
         if (!error) return fault("answer-body", error.error());
-        return error->status.status == PKIStatus::waiting ? State::expects_poll : State::finished;
+        const bool waiting = error->status.status == PKIStatus::waiting;
+        return Said{waiting ? State::expects_poll : State::finished, {}, false};
     }
     if (!is_answer_to(answer.type, asked.type, asked.record.request_type)) {
         return fault("answer-body-type", std::string(cmp::to_string(answer.type)) + " to " +
@@ -224,15 +247,16 @@ Outcome<State> match_body(const cmp::PKIMessage& answer, const Asked& asked,
                 return fault("answer-check-after", std::to_string(one.check_after) + " s");
             }
         }
-        return State::expects_poll;
+        return Said{State::expects_poll, {}, false};
     }
+    if (answer.type == BodyType::rp) return match_rev_rep(answer, settings);
     if (answer.type == BodyType::genp && asked.record.verified) {
         if (const auto pubs = match_gen_rep(answer, asked, settings, chains); !pubs)
             return pubs.error();
     }
     if (const auto checked = cmp::check_body(answer, settings.limits); !checked)
         return fault("answer-body", checked.error());
-    return State::finished;
+    return Said{State::finished, {}, false};
 }
 
 /// Whether the CA may have issued a certificate over what was asked, whatever it answered.
@@ -255,10 +279,11 @@ Outcome<MatchedResponse> match(cmp::ParsedMessage parsed, const Asked& asked,
         if (!verified) return verified.error();
         responder = std::move(*verified);
     }
-    const auto next = match_body(answer, asked, settings, chains);
-    if (!next) return next.error();
-    const bool refused = *next == State::finished && is_refusal(answer, settings.limits);
-    return MatchedResponse{std::move(parsed), *next, std::move(responder), refused};
+    const auto said = match_body(answer, asked, settings, chains);
+    if (!said) return said.error();
+    const bool refused = said->next == State::finished && is_refusal(answer, settings.limits);
+    return MatchedResponse{std::move(parsed), said->next,   std::move(responder),
+                           refused,           said->issued, said->revoked};
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ struct MatchedResponse {
     State next{};                      // of the transaction
     crypto::CertificatePtr responder;  // null: opaque, or the secret's holder
     bool refused = false;              // the CA's definite no (S-23)
+    ByteView issued;                   // the Certificate TLV it delivers; empty: none we can see
+    bool revoked = false;              // what was asked to be revoked is
 };
 
 /// Parses the answer as strictly as a request and checks that it is one: transactionID, recipNonce,

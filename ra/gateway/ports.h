@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "policy/inventory.h"
 #include "policy/stages.h"
 #include "ra/base/bytes.h"
 #include "ra/base/time.h"
@@ -56,9 +57,12 @@ struct Record {
     crypto::CertificatePtr signer;        // for follow-ups without extraCerts
     crypto::CertificatePtr responder;     // that protected the first answer; null: opaque
     std::optional<SecretUse> secret_use;  // that this transaction holds (S-23); nullopt: none
-    std::uint8_t url = 0;                 // of the upstream; follow-ups go nowhere else (S-06)
-    BootTime expires{};                   // an open one ends then
-    BootTime remember_until{};            // replay horizon (S-05)
+    /// Whom the bounds of a store count it for (S-05); nullopt: its principal. Of an opaque message
+    /// also the address it came from: whoever only knows a senderKID uses up his own share.
+    std::optional<policy::Principal> payer;
+    std::uint8_t url = 0;       // of the upstream; follow-ups go nowhere else (S-06)
+    BootTime expires{};         // an open one ends then
+    BootTime remember_until{};  // replay horizon (S-05)
 };
 struct Versioned {
     Record record;
@@ -117,6 +121,36 @@ struct Store {
 
     struct Sizes {
         std::size_t open = 0, remembered = 0, kept_octets = 0, watches = 0;
+    };
+    [[nodiscard]] virtual Sizes sizes() const = 0;
+};
+
+/// What went through this gateway and counts for later requests (S-14, S-33); policy says how.
+/// Shared by all workers. Bounded: the oldest is forgotten first, and what is forgotten is not
+/// refused.
+struct Inventory {
+    virtual ~Inventory() = default;
+
+    struct Entry {
+        policy::KeyHolder holder;
+        std::uint64_t version = 0;  // never 0
+    };
+    /// The holder of a key (crypto::key_digest()). May be past its `until`.
+    virtual asio::awaitable<std::optional<Entry>> find_key(const crypto::Sha256& key) = 0;
+    /// Writes the holder if the entry is still at `version` (0: if there still is none). False:
+    /// changed meanwhile. Durable before it returns, where the implementation is durable.
+    virtual asio::awaitable<bool> put_key(const crypto::Sha256& key, std::uint64_t version,
+                                          policy::KeyHolder holder) = 0;
+
+    /// A certificate was revoked through this gateway; remembered until `until`.
+    /// `issuer`: Name TLV, `serial`: INTEGER content.
+    virtual asio::awaitable<void> add_revoked(ByteView issuer, ByteView serial, WallTime until) = 0;
+    /// Asked for every verified message: answers from memory, a few nanoseconds while there is
+    /// none. Past its `until` it may still answer true.
+    [[nodiscard]] virtual bool is_revoked(ByteView issuer, ByteView serial) const = 0;
+
+    struct Sizes {
+        std::size_t keys = 0, revoked = 0;
     };
     [[nodiscard]] virtual Sizes sizes() const = 0;
 };

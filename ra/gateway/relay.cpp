@@ -96,6 +96,7 @@ asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
         facts = gathered->facts;
         if (gathered->mac != nullptr) mac_ = std::move(*gathered);
     }
+    facts.peer = arrival.peer.address;
     auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
     if (!authentic) co_return Failure{std::move(authentic).error()};
     co_return std::move(*authentic);
@@ -162,11 +163,12 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
         requests != nullptr && !requests->empty()) {
         progress_.cert_req_id = requests->front().cert_req_id;
     }
-    policy::Decision decision = policy::decide(*proven, services_.clock.wall_now());
+    const policy::InventoryFacts known = co_await look_up(*proven);
+    policy::Decision decision = policy::decide(*proven, services_.clock.wall_now(), known);
     if (auto* refuse = std::get_if<Refuse>(&decision)) co_return Failure{std::move(*refuse)};
 
     if (found) {
-        auto claimed = co_await follow_up(key, std::move(*found), proven->message());
+        auto claimed = co_await follow_up(key, std::move(*found), proven->message(), arrival);
         if (!claimed) co_return std::move(claimed).error();
     } else {
         std::optional<Versioned> raced;
@@ -238,13 +240,20 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
     record.implicit_confirm_requested = message.header.implicit_confirm();
     record.verified = request.origin().verified;
     record.signer = request.origin().signer;
-    if (record.verified &&
-        (cmp::is_cert_request(message.type) || message.type == BodyType::p10cr)) {
-        if (mac_) record.secret_use = mac_->use;
+    record.payer = request.origin().payer;
+    if (record.verified && (cmp::is_cert_request(message.type) || message.type == BodyType::p10cr ||
+                            message.type == BodyType::rr)) {
+        if (mac_ && message.type != BodyType::rr) record.secret_use = mac_->use;
         record.request = std::make_shared<const Bytes>(to_bytes(message.whole));
     }
     record.expires = services_.clock.boot_now() + settings_.open_time;
     record.remember_until = services_.clock.boot_now() + settings_.replay_horizon;
+    if (record.verified && !message.header.message_time) {
+        const auto replayable =
+            policy::replayable_for(request.origin(), services_.clock.wall_now());
+        record.remember_until =
+            std::max(record.remember_until, services_.clock.boot_now() + replayable);
+    }
 
     Held held{key, 0, record, std::nullopt, OnFailure::release};
     BeginResult result = co_await services_.store.begin(key, std::move(record));
@@ -268,13 +277,18 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
     co_return boost::system::in_place_value;
 }
 
-Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage& message) const {
+Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage& message,
+                                     const Arrival& arrival) const {
     const State wanted =
         message.type == BodyType::certConf ? State::expects_certconf : State::expects_poll;
     if (record.state != wanted) {
         return Failure{Refuse{
             "wrong-state", PKIFailureInfo::badRequest,
             std::string(cmp::to_string(message.type)) + " is not what this transaction expects"}};
+    }
+    if (record.label != arrival.label || record.operation != arrival.advised) {
+        return Failure{Refuse{"label-mismatch", PKIFailureInfo::badRequest,
+                              "its transaction began on another path (R-154)"}};
     }
     if (!message.header.recip_nonce ||
         !equal_secret(*message.header.recip_nonce, record.ca_nonce)) {
@@ -285,8 +299,9 @@ Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage
 }
 
 asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versioned found,
-                                                const cmp::PKIMessage& message) {
-    auto checked = check_follow_up(found.record, message);
+                                                const cmp::PKIMessage& message,
+                                                const Arrival& arrival) {
+    auto checked = check_follow_up(found.record, message, arrival);
     const bool ended =
         found.record.state == State::finished || found.record.state == State::outcome_unknown;
     // S-01: who sent an opaque message is not known, so what it gets wrong ends nothing.
@@ -337,7 +352,11 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
     auto matched = match_response(std::move(answered->der), asked, settings_, services_.chains);
     if (!matched) co_return std::move(matched).error();
     progress_.ended.answer = matched->parsed->type;
-    co_return co_await conclude(std::move(*matched), request.profile());
+    if (progress_.held->record.verified) {
+        auto stock = co_await take_stock(*matched, request.authentic());
+        if (!stock) co_return std::move(stock).error();
+    }
+    co_return co_await conclude(std::move(*matched));
 }
 
 asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message) {
@@ -385,7 +404,7 @@ asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message)
         std::string(std::get<Unknown>(result).why), doubtful}};
 }
 
-asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched, const policy::Profile&) {
+asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched) {
     Held held = std::move(*progress_.held);
     Record& record = held.record;
     record.state = matched.next;
@@ -394,7 +413,7 @@ asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched, const p
     const BootTime now = services_.clock.boot_now();
     record.expires =
         now + (matched.next == State::expects_poll ? settings_.poll_time : settings_.open_time);
-    record.remember_until = now + settings_.replay_horizon;
+    record.remember_until = std::max(record.remember_until, now + settings_.replay_horizon);
     if (matched.next != State::expects_poll) record.request.reset();
     if (record.secret_use) {
         record.secret_use->fate =

@@ -33,13 +33,20 @@ private:
                                          const policy::ProvenRequest& request,
                                          const Arrival& arrival, std::optional<Versioned>& raced);
     asio::awaitable<Outcome<void>> follow_up(const TransactionKey& key, Versioned found,
-                                             const cmp::PKIMessage& message);
-    Outcome<void> check_follow_up(const Record& record, const cmp::PKIMessage& message) const;
+                                             const cmp::PKIMessage& message,
+                                             const Arrival& arrival);
+    Outcome<void> check_follow_up(const Record& record, const cmp::PKIMessage& message,
+                                  const Arrival& arrival) const;
     asio::awaitable<Outcome<Reply>> forward(const policy::ProvenRequest& request,
                                             const Arrival& arrival);
     asio::awaitable<Outcome<Answered>> submit(const cmp::PKIMessage& message);
-    asio::awaitable<Outcome<Reply>> conclude(MatchedResponse matched,
-                                             const policy::Profile& profile);
+    asio::awaitable<Outcome<Reply>> conclude(MatchedResponse matched);
+    asio::awaitable<policy::InventoryFacts> look_up(const policy::ProvenRequest& request);
+    asio::awaitable<Outcome<void>> take_stock(const MatchedResponse& matched,
+                                              const policy::AuthenticMessage& request);
+    asio::awaitable<Outcome<void>> hold_key(ByteView certificate,
+                                            const policy::AuthenticMessage& request);
+    asio::awaitable<void> note_revoked(const policy::Origin& origin);
 
     void keep_key(const Record& record);
 

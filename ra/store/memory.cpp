@@ -96,7 +96,7 @@ BeginResult Memory::Impl::begin(const TransactionKey& key, Record&& record) {
             record.secret_use->fate = SecretUse::Fate::reserved;
         }
         const std::size_t octets = octets_of(record);
-        const auto reserved = reserve(key, octets);
+        const auto reserved = reserve(key, record, octets);
         if (const auto* bound = std::get_if<std::string_view>(&reserved)) {
             if (record.secret_use) secrets_.settle(*record.secret_use, SecretUse::Fate::returned);
             return Full{*bound};

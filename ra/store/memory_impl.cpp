@@ -175,6 +175,7 @@ Versioned Memory::Impl::settled(const Shard& shard, const Remembered& entry) con
 
 /// Counts one more open transaction, of all and of the principal, or names the bound.
 std::variant<Principals::Ref, std::string_view> Memory::Impl::reserve(const TransactionKey& key,
+                                                                      const Record& record,
                                                                       std::size_t octets) {
     std::string_view bound;
     const bool fits = ++open_ <= settings_.open;
@@ -184,7 +185,7 @@ std::variant<Principals::Ref, std::string_view> Memory::Impl::reserve(const Tran
     if (!fits_octets) bound = "open octets";
     if (!fits_replay) bound = "remembered";
     // The principal's own quota is named first: it is what an operator can act on (S-05).
-    auto reserved = principals_.reserve(key.principal);
+    auto reserved = principals_.reserve(record.payer.value_or(key.principal), !record.verified);
     if (const auto* ref = std::get_if<Principals::Ref>(&reserved)) {
         if (bound.empty()) return *ref;
         principals_.close(*ref);

@@ -23,7 +23,7 @@ public:
           settings_{settings},
           hash_{random},
           second_{random},
-          principals_{hash_, settings.open_per_principal, settings.remembered_per_principal},
+          principals_{hash_, bounds(settings)},
           secrets_{settings.secrets},
           made_{clock.boot_now()},
           shards_(settings.shards) {
@@ -49,6 +49,14 @@ private:
     Shard& shard_of(std::uint64_t id_hash) noexcept {
         return shards_[std::rotl(id_hash, 16) & (shards_.size() - 1)];
     }
+    [[nodiscard]] static Principals::Bounds bounds(const MemorySettings& settings) noexcept {
+        const auto share = [&settings](std::size_t all) {
+            return static_cast<std::size_t>(static_cast<double>(all) * settings.opaque_percent /
+                                            100);
+        };
+        return {settings.open_per_principal, settings.remembered_per_principal,
+                share(settings.open), share(settings.remembered)};
+    }
     [[nodiscard]] std::uint32_t seconds(BootTime at) const noexcept;
     [[nodiscard]] Fingerprint fingerprint(const gateway::TransactionKey& key) const noexcept {
         return {hash_(key.principal.digest, key.transaction_id),
@@ -70,6 +78,7 @@ private:
     void settle_use(const gateway::Record& was, gateway::Record& now) noexcept;
     [[nodiscard]] gateway::Versioned settled(const Shard& shard, const Remembered& entry) const;
     std::variant<Principals::Ref, std::string_view> reserve(const gateway::TransactionKey& key,
+                                                            const gateway::Record& record,
                                                             std::size_t octets);
 
     /// Evicts answers of other shards until the bound holds; no lock held.

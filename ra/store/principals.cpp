@@ -3,7 +3,7 @@
 namespace ra::store {
 
 std::variant<Principals::Ref, std::string_view> Principals::reserve(
-    const policy::Principal& principal) {
+    const policy::Principal& principal, bool opaque) {
     const std::uint64_t hash = hash_(principal.digest);
     const std::size_t number = hash >> (64 - kShardBits);
     Shard& shard = shards_[number];
@@ -12,15 +12,29 @@ std::variant<Principals::Ref, std::string_view> Principals::reserve(
     Index at = shard.uses.first(hash);
     while (at != kNone && !(shard.uses[at].principal == principal)) at = shard.uses[at].next;
     if (at == kNone) {
-        if (max_open_ == 0 || max_kept_ == 0) return std::string_view{"open per principal"};
+        if (bounds_.open == 0 || bounds_.kept == 0) return std::string_view{"open per principal"};
+        if (opaque && (bounds_.opaque_open == 0 || bounds_.opaque_kept == 0))
+            return std::string_view{"opaque open"};
         at = shard.uses.take();
         shard.uses[at].principal = principal;
         shard.uses[at].digest_hash = hash;
+        shard.uses[at].opaque = opaque;
         shard.uses.link(at);
     }
     Use& use = shard.uses[at];
-    if (use.open >= max_open_) return std::string_view{"open per principal"};
-    if (use.kept >= max_kept_) return std::string_view{"remembered per principal"};
+    if (use.open >= bounds_.open) return std::string_view{"open per principal"};
+    if (use.kept >= bounds_.kept) return std::string_view{"remembered per principal"};
+    if (use.opaque) {
+        const bool fits_open = ++opaque_open_ <= bounds_.opaque_open;
+        const bool fits_kept = ++opaque_kept_ <= bounds_.opaque_kept;
+        if (!fits_open || !fits_kept) {
+            --opaque_open_;
+            --opaque_kept_;
+            if (use.kept == 0) shard.uses.erase(at);
+            return fits_open ? std::string_view{"opaque remembered"}
+                             : std::string_view{"opaque open"};
+        }
+    }
     ++use.open;
     ++use.kept;
     return static_cast<Ref>(at << kShardBits | number);
@@ -29,13 +43,16 @@ std::variant<Principals::Ref, std::string_view> Principals::reserve(
 void Principals::close(Ref ref) noexcept {
     Shard& shard = shards_[ref % kShards];
     const std::lock_guard lock{shard.mutex};
-    --shard.uses[ref >> kShardBits].open;
+    Use& use = shard.uses[ref >> kShardBits];
+    --use.open;
+    if (use.opaque) --opaque_open_;
 }
 
 void Principals::forget(Ref ref) noexcept {
     Shard& shard = shards_[ref % kShards];
     const std::lock_guard lock{shard.mutex};
     const Index at = ref >> kShardBits;
+    if (shard.uses[at].opaque) --opaque_kept_;
     if (--shard.uses[at].kept == 0) shard.uses.erase(at);
 }
 

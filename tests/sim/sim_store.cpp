@@ -49,7 +49,7 @@ asio::awaitable<AdvanceResult> SimStore::advance(const TransactionKey& key, std:
         const Record& was = before->record;
         const bool pinned = was.profile == record.profile && was.upstream == record.upstream &&
                             was.signer == record.signer && was.verified == record.verified &&
-                            was.request_type == record.request_type;
+                            was.request_type == record.request_type && was.payer == record.payer;
         if (!pinned) throw std::logic_error{"S-06: what a transaction pins has changed"};
         if (was.responder != nullptr && was.responder != record.responder &&
             was.responder->digest() != record.responder->digest()) {

@@ -5,6 +5,7 @@
 
 #include "ra/gateway/gateway.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "tests/sim/sim_ca.h"
 #include "tests/sim/sim_store.h"
 
@@ -64,6 +65,7 @@ private:
     std::size_t calls_ = 0, answers_ = 0;
     Span swept_{0};
     ra::store::Memory memory_;
+    ra::store::MemoryInventory inventory_;
     SimStore store_;
     SimUpstream upstream_;
     SimCpuPool pool_;

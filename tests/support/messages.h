@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "ra/base/random.h"
 #include "ra/cmp/build.h"
 #include "ra/crypto/signer.h"
@@ -11,7 +13,7 @@ struct Envelope {
     ra::crypto::CredentialPtr credential;  // null: unprotected
     ra::Bytes sender;                      // GeneralName TLV, without credential; empty: NULL-DN
     ra::Bytes sender_kid;                  // without credential
-    ra::WallTime time{};
+    std::optional<ra::WallTime> time{ra::WallTime{}};     // nullopt: absent
     ra::Bytes transaction_id, sender_nonce, recip_nonce;  // empty: absent
     bool implicit_confirm = false;
 };

@@ -26,6 +26,11 @@ StoreConfig read_store(const Node& node, Faults& faults) {
         count("remembered_per_principal", store.remembered_per_principal);
     store.open_octets = table.octets("open_octets", 1UL << 20U, 1UL << 40U, store.open_octets);
     store.kept_octets = table.octets("kept_octets", 0, 1UL << 40U, store.kept_octets);
+    if (table.has("opaque_percent")) {
+        store.opaque_percent = static_cast<unsigned>(table.integer("opaque_percent", 1, 100, 50));
+    }
+    store.certified_keys = count("certified_keys", store.certified_keys);
+    store.revoked = count("revoked", store.revoked);
     return store;
 }
 

@@ -199,7 +199,6 @@ void read_rules(const Node& node, policy::Rules& rules, Faults& faults) {
     if (table.has("key")) rules.keys = read_patterns<policy::KeyPattern>(table, "key");
     rules.subjects = read_patterns<policy::NamePattern>(table, "subject");
     rules.issuers = read_fixed_names(table, "issuer", table.texts("issuer"));
-    rules.issuers = read_fixed_names(table, "issuer", table.texts("issuer"));
     rules.san_dns = read_patterns<policy::DnsPattern>(table, "san_dns");
     rules.san_ip = read_patterns<policy::IpRange>(table, "san_ip");
     rules.san_email = read_patterns<policy::TextPattern>(table, "san_email");
@@ -215,6 +214,8 @@ void read_rules(const Node& node, policy::Rules& rules, Faults& faults) {
     rules.central_key_generation =
         table.boolean("central_key_generation", rules.central_key_generation);
     rules.implicit_confirm = table.boolean("implicit_confirm", rules.implicit_confirm);
+    rules.duplicate_keys =
+        table.choice<bool>("duplicate_keys", {{"refuse", false}, {"permit", true}}, false);
     rules.extensions = read_oids(table, "extensions");
     rules.controls = read_oids(table, "controls");
     rules.reg_info = read_oids(table, "reg_info");

@@ -188,6 +188,9 @@ TEST_SUITE("ra/app") {
         CHECK(said.store.remembered == config.store.remembered);
         CHECK(said.store.remembered_per_principal == config.store.remembered_per_principal);
         CHECK(said.store.kept_octets == config.store.kept_octets);
+        CHECK(said.store.opaque_percent == 50U);
+        CHECK(said.store.certified_keys == config.store.certified_keys);
+        CHECK(said.store.revoked == config.store.revoked);
         CHECK(said.limits.message.message_octets == config.limits.message.message_octets);
         CHECK(said.limits.message.depth == config.limits.message.depth);
         CHECK(said.limits.message.extra_certs == config.limits.message.extra_certs);

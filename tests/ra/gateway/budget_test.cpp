@@ -2,6 +2,7 @@
 
 #include "ra/gateway/gateway.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/messages.h"
 #include "tests/support/pki.h"
@@ -78,11 +79,12 @@ public:
 private:
     test::SeededRandom random_{31};
     store::Memory store_{clock, random_};
+    store::MemoryInventory inventory_;
     Inline cpu_;
     NoTimers timers_;
     crypto::ChainVerifier chains_{clock};
     gateway::Gateway gateway_{
-        gateway::Services{store_, {}, audit, cpu_, clock, timers_, random_, chains_},
+        gateway::Services{store_, inventory_, {}, audit, cpu_, clock, timers_, random_, chains_},
         std::make_shared<gateway::Settings>()};
 };
 

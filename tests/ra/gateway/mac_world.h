@@ -8,6 +8,7 @@
 #include "ra/gateway/gateway.h"
 #include "ra/gateway/secret_gate.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "ra/upstream/client.h"
 #include "tests/ra/labca/lab.h"
 
@@ -100,10 +101,17 @@ public:
         up.ca_pubs = {ca.certificate()};
         settings->upstreams.emplace("ca", std::move(up));
         settings->reply_credential = reply;
-        gateway_.emplace(
-            gateway::Services{
-                store, {{"ca", &upstream}}, audit, pool, clock, timers, random, chains, &gate},
-            settings);
+        gateway_.emplace(gateway::Services{store,
+                                           inventory,
+                                           {{"ca", &upstream}},
+                                           audit,
+                                           pool,
+                                           clock,
+                                           timers,
+                                           random,
+                                           chains,
+                                           &gate},
+                         settings);
     }
 
     void add(std::string_view name, std::string_view octets, bool generated,
@@ -143,6 +151,7 @@ public:
     upstream::Local local;
     Switch upstream;
     store::Memory store;
+    store::MemoryInventory inventory;
     std::vector<std::string> alarms;
     gateway::SecretGate gate;
     crypto::CredentialPtr reply;

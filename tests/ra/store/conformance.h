@@ -14,7 +14,7 @@
 ///     using namespace test::store;
 ///     CMPGATE_STORE_CONFORMS(MemoryHarness);
 ///
-/// Races between threads are in conformance_races.h.
+/// Races between threads are in conformance_races.h, the Inventory in conformance_inventory.h.
 namespace test::store {
 
 TEST_CASE_TEMPLATE_DEFINE("S-02: begin claims, once", Harness, store_begin) {
@@ -32,6 +32,7 @@ TEST_CASE_TEMPLATE_DEFINE("S-06: a record keeps what it pins", Harness, store_pi
     Subject<Harness> s;
     Record r = s.record(State::in_flight);
     r.request = octets(333);
+    r.payer = principal(77);
     const Record want = r;
     REQUIRE(std::holds_alternative<Begun>(s.begin(key(1, 1), r)));
     const auto found = s.find(key(1, 1));
@@ -55,6 +56,7 @@ TEST_CASE_TEMPLATE_DEFINE("S-06: a record keeps what it pins", Harness, store_pi
     CHECK(got.verified);
     CHECK(got.signer == want.signer);
     CHECK(got.responder == want.responder);
+    CHECK(got.payer == want.payer);
     CHECK(got.url == want.url);
     CHECK(got.expires == want.expires);
     CHECK(got.remember_until == want.remember_until);
@@ -257,6 +259,7 @@ TEST_CASE_TEMPLATE_DEFINE("transactionIDs of every size are told apart", Harness
     TEST_CASE_TEMPLATE_INVOKE(store_eviction, __VA_ARGS__);         \
     TEST_CASE_TEMPLATE_INVOKE(store_full, __VA_ARGS__);             \
     TEST_CASE_TEMPLATE_INVOKE(store_open_bounds, __VA_ARGS__);      \
+    TEST_CASE_TEMPLATE_INVOKE(store_opaque, __VA_ARGS__);           \
     TEST_CASE_TEMPLATE_INVOKE(store_release, __VA_ARGS__);          \
     TEST_CASE_TEMPLATE_INVOKE(store_expiry_in_flight, __VA_ARGS__); \
     TEST_CASE_TEMPLATE_INVOKE(store_expiry, __VA_ARGS__);           \

@@ -109,4 +109,52 @@ TEST_CASE_TEMPLATE_DEFINE("S-03: open transactions are bounded, per principal an
     CHECK(s.full(key(1, 6)).has_value());
 }
 
+TEST_CASE_TEMPLATE_DEFINE(
+    "S-05: what nobody verified has a share, and who only knows its name another", Harness,
+    store_opaque) {
+    Bounds bounds;
+    bounds.open = 20;
+    bounds.remembered = 40;
+    bounds.open_per_principal = 4;
+    bounds.remembered_per_principal = 6;
+    Subject<Harness> s{bounds};
+    const auto opaque = [&s](unsigned payer, State state = State::in_flight) {
+        Record made = s.record(state);
+        made.verified = false;
+        made.payer = principal(1000 + payer);
+        return made;
+    };
+    const auto bound = [&](unsigned which, unsigned payer) -> std::string {
+        const auto result = s.begin(key(1, which), opaque(payer));
+        const auto* full = std::get_if<Full>(&result);
+        return full == nullptr ? "" : std::string(full->bound);
+    };
+    // One principal, many payers: each fills its own share only.
+    for (unsigned i = 0; i < 4; ++i) CHECK(bound(i, 1).empty());
+    CHECK(bound(4, 1) == "open per principal");
+    CHECK(bound(4, 2).empty());
+    // Together they have half of what there is; the verified have the rest.
+    for (unsigned i = 5; i < 10; ++i) CHECK(bound(i, i).empty());
+    CHECK(bound(10, 50) == "opaque open");
+    for (unsigned i = 0; i < 10; ++i) s.begun(key(20 + i, 100 + i));
+    CHECK(s.full(key(40, 200)) == "open");
+
+    // Ended, they are remembered on the same account.
+    for (unsigned i = 0; i < 10; ++i) {
+        Record last = opaque(0, State::finished);
+        last.payer = s.find(key(1, i))->record.payer;
+        REQUIRE(s.advance(key(1, i), s.find(key(1, i))->version, last).has_value());
+    }
+    for (unsigned i = 10; i < 20; ++i) {
+        const auto result = s.begin(key(1, i), opaque(i));
+        REQUIRE(std::holds_alternative<Begun>(result));
+        REQUIRE(s.advance(key(1, i), std::get<Begun>(result).version, opaque(i, State::finished))
+                    .has_value());
+    }
+    CHECK(bound(20, 70) == "opaque remembered");
+    s.pass(seconds{901});
+    CHECK(s.is_empty());
+    CHECK(bound(20, 70).empty());
+}
+
 }  // namespace test::store

@@ -4,7 +4,9 @@
 #include <boost/asio/io_context.hpp>
 
 #include "ra/store/keyed_hash.h"
+#include "ra/store/memory_inventory.h"
 #include "tests/ra/store/conformance.h"
+#include "tests/ra/store/conformance_inventory.h"
 #include "tests/ra/store/conformance_races.h"
 #include "tests/ra/store/conformance_secrets.h"
 #include "tests/support/fake_clock.h"
@@ -19,10 +21,12 @@ namespace {
 template <std::size_t Shards>
 class Harness {
 public:
-    explicit Harness(const test::store::Bounds& bounds) : store_{clock_, random_, of(bounds)} {}
+    explicit Harness(const test::store::Bounds& bounds)
+        : store_{clock_, random_, of(bounds)}, inventory_{of_inventory(bounds)} {}
 
     gateway::Store& store() { return store_; }
     gateway::Secrets& secrets() { return store_; }
+    gateway::Inventory& inventory() { return inventory_; }
     BootTime now() { return clock_.boot_now(); }
     void pass(std::chrono::seconds time) {
         clock_.pass(time);
@@ -36,14 +40,19 @@ private:
         made.open_per_principal = bounds.open_per_principal;
         made.remembered = bounds.remembered;
         made.remembered_per_principal = bounds.remembered_per_principal;
+        made.opaque_percent = bounds.opaque_percent;
         made.kept_octets = bounds.kept_octets;
         made.watches_per_record = bounds.watches_per_record;
         made.shards = Shards;
         return made;
     }
+    static store::InventorySettings of_inventory(const test::store::Bounds& bounds) {
+        return {bounds.certified_keys, bounds.revoked};
+    }
     test::FakeClock clock_;
     test::SeededRandom random_{7};
     store::Memory store_;
+    store::MemoryInventory inventory_;
 };
 using OneShard = Harness<1>;  // everything collides
 using ManyShards = Harness<64>;
@@ -53,6 +62,7 @@ TEST_SUITE("ra/store") {
     CMPGATE_STORE_RACES(OneShard, ManyShards);
     CMPGATE_STORE_KEEPS_SECRETS(OneShard, ManyShards);
     CMPGATE_STORE_SECRET_RACES(OneShard, ManyShards);
+    CMPGATE_INVENTORY_CONFORMS(OneShard);
 
     TEST_CASE("KeyedHash: vectors of the SipHash paper") {
         // Key 00..0f, input 00..n-1 (Appendix A of the paper; vectors.h of the authors).

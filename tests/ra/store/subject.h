@@ -20,8 +20,11 @@ struct Bounds {
     std::size_t open_per_principal = 100;
     std::size_t remembered = 1000;
     std::size_t remembered_per_principal = 100;
+    unsigned opaque_percent = 50;
     std::size_t kept_octets = 1'000'000;
     std::size_t watches_per_record = 8;
+    std::size_t certified_keys = 100;  // of the Inventory, as the next one
+    std::size_t revoked = 100;
 };
 
 inline policy::Principal principal(unsigned number) {
