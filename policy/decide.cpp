@@ -16,6 +16,7 @@ bool asks(const Facts& facts) { return !facts.asked.empty(); }
 bool is_kur(const Facts& facts) { return facts.type() == BodyType::kur; }
 bool is_rr(const Facts& facts) { return facts.type() == BodyType::rr; }
 bool is_genm(const Facts& facts) { return facts.type() == BodyType::genm; }
+bool is_cert_conf(const Facts& facts) { return facts.type() == BodyType::certConf; }
 bool has_implicit_confirm(const Facts& facts) {
     return facts.message.header.info(ra::cmp::oid::kImplicitConfirm.view()).has_value();
 }
@@ -126,6 +127,7 @@ constexpr std::array kRules{
     NamedRule{"validity", asks, judge_validity, see_type},
     NamedRule{"revocation", is_rr, judge_revocation, see_signer},
     NamedRule{"genm-kind", is_genm, judge_genm, see_type},
+    NamedRule{"cert-status", is_cert_conf, judge_cert_status, see_type},
 };
 
 }  // namespace

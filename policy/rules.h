@@ -77,6 +77,7 @@ Decision judge_old_cert_id(const Facts& facts);
 Decision judge_kur_names(const Facts& facts);
 Decision judge_revocation(const Facts& facts);
 Decision judge_genm(const Facts& facts);
+Decision judge_cert_status(const Facts& facts);
 
 // What went through here before (inventory.cpp).
 Decision judge_signer_revoked(const Facts& facts);

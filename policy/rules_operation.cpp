@@ -155,6 +155,35 @@ Decision judge_genm(const Facts& facts) {
             return refuse("genm-kind", PKIFailureInfo::badRequest,
                           ra::asn1::oid_name(info.type) + " is not listed");
         }
+        // RFC 9483 4.3.1, 4.3.3: these ask and say nothing.
+        const bool bare =
+            ra::cmp::oid::kCaCerts == info.type || ra::cmp::oid::kCertReqTemplate == info.type;
+        if (bare && !info.value.empty()) {
+            return refuse("genm-kind", PKIFailureInfo::badRequest,
+                          ra::asn1::oid_name(info.type) + " with a value (S-15)");
+        }
+    }
+    return Permit{};
+}
+
+/// What certConf says of the certificate (RFC 9810 5.3.18). Whether certHash and certReqId are
+/// those of the certificate the CA knows.
+Decision judge_cert_status(const Facts& facts) {
+    constexpr std::string_view kRule = "cert-status";
+    using ra::cmp::PKIStatus;
+    const auto* states = std::get_if<std::vector<ra::cmp::CertStatus>>(&facts.body);
+    if (states == nullptr) return Permit{};
+    for (const ra::cmp::CertStatus& one : *states) {
+        if (one.hash_alg && facts.message.header.pvno != 3)
+            return refuse(kRule, PKIFailureInfo::badDataFormat, "hashAlg needs pvno 3");
+        if (!one.status_info) continue;
+        const PKIStatus status = one.status_info->status;
+        if (status != PKIStatus::accepted && status != PKIStatus::rejection) {
+            return refuse(kRule, PKIFailureInfo::badRequest,
+                          "status " + std::string(to_string(status)) + " in certConf");
+        }
+        if (one.status_info->fail_info && status != PKIStatus::rejection)
+            return refuse(kRule, PKIFailureInfo::badRequest, "failInfo without rejection");
     }
     return Permit{};
 }

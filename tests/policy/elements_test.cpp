@@ -40,43 +40,49 @@ TEST_SUITE("policy") {
         };
         const Row rows[] = {
             // CertTemplate, tags 0 to 9
-            {"version 2", [&](Request& r, Profile&) { r.template_head = integer(0, 2); }, ""},
-            {"version 0", [&](Request& r, Profile&) { r.template_head = integer(0, 0); },
-             "template-field", PKIFailureInfo::badCertTemplate},
-            {"serialNumber", [&](Request& r, Profile&) { r.template_head = integer(1, 7); },
-             "template-field", PKIFailureInfo::badCertTemplate},
-            {"signingAlg",
+            {"CertTemplate.version: 2",
+             [&](Request& r, Profile&) { r.template_head = integer(0, 2); }, ""},
+            {"CertTemplate.version: 0",
+             [&](Request& r, Profile&) { r.template_head = integer(0, 0); }, "template-field",
+             PKIFailureInfo::badCertTemplate},
+            {"CertTemplate.serialNumber",
+             [&](Request& r, Profile&) { r.template_head = integer(1, 7); }, "template-field",
+             PKIFailureInfo::badCertTemplate},
+            {"CertTemplate.signingAlg",
              [&](Request& r, Profile&) {
                  r.template_head = tlv(asn1::context(2), algorithm_content);
              },
              "template-field", PKIFailureInfo::badCertTemplate},
-            {"issuer of the sender's certificate",
+            {"CertTemplate.issuer: of the sender's certificate",
              [&](Request& r, Profile&) { r.template_head = own_issuer; }, ""},
-            {"another issuer", [&](Request& r, Profile&) { r.template_head = other_issuer; },
-             "issuer", PKIFailureInfo::wrongAuthority},
-            {"another issuer, listed",
+            {"CertTemplate.issuer: another",
+             [&](Request& r, Profile&) { r.template_head = other_issuer; }, "issuer",
+             PKIFailureInfo::wrongAuthority},
+            {"CertTemplate.issuer: another, listed",
              [&](Request& r, Profile& p) {
                  r.template_head = other_issuer;
                  p.rules.issuers = {NamePattern::parse("CN=Foreign Root,O=Elsewhere")};
              },
              ""},
-            {"validity",
+            {"CertTemplate.validity: over",
              [&](Request& r, Profile&) { r.template_head = validity({}, kNow - kYear); },
              "validity", PKIFailureInfo::badCertTemplate},
-            {"no subject",
+            {"CertTemplate.subject: absent",
              [&](Request& r, Profile& p) {
                  r.without_subject = true;
                  r.popo = Request::Popo::absent;
                  p.pop = Pop::optional;
              },
              "subject", PKIFailureInfo::badCertTemplate},
-            {"issuerUID", [&](Request& r, Profile&) { r.template_uids = uid; }, "template-field",
-             PKIFailureInfo::badCertTemplate},
-            {"subjectUID", [&](Request& r, Profile&) { r.template_uids = subject_uid; },
+            {"CertTemplate.issuerUID", [&](Request& r, Profile&) { r.template_uids = uid; },
              "template-field", PKIFailureInfo::badCertTemplate},
-            {"unlisted extension", [&](Request& r, Profile&) { r.extensions = policies; },
-             "unlisted-element", PKIFailureInfo::unacceptedExtension},
-            {"listed extension",
+            {"CertTemplate.subjectUID",
+             [&](Request& r, Profile&) { r.template_uids = subject_uid; }, "template-field",
+             PKIFailureInfo::badCertTemplate},
+            {"CertTemplate.extensions: unlisted",
+             [&](Request& r, Profile&) { r.extensions = policies; }, "unlisted-element",
+             PKIFailureInfo::unacceptedExtension},
+            {"CertTemplate.extensions: listed",
              [&](Request& r, Profile& p) {
                  r.extensions = policies;
                  list_all(p);
@@ -103,8 +109,8 @@ TEST_SUITE("policy") {
              },
              "subject-alt-name", PKIFailureInfo::badCertTemplate},
             // controls
-            {"regToken", [&](Request& r, Profile&) { r.controls = token; }, "unlisted-element",
-             PKIFailureInfo::badCertTemplate},
+            {"CertRequest.controls: regToken", [&](Request& r, Profile&) { r.controls = token; },
+             "unlisted-element", PKIFailureInfo::badCertTemplate},
             {"regToken listed",
              [&](Request& r, Profile& p) {
                  r.controls = token;
@@ -122,8 +128,8 @@ TEST_SUITE("policy") {
              },
              "unlisted-element", PKIFailureInfo::badCertTemplate},
             // regInfo
-            {"utf8Pairs", [&](Request& r, Profile&) { r.reg_info = pairs; }, "unlisted-element",
-             PKIFailureInfo::badCertTemplate},
+            {"CertReqMsg.regInfo: utf8Pairs", [&](Request& r, Profile&) { r.reg_info = pairs; },
+             "unlisted-element", PKIFailureInfo::badCertTemplate},
             {"utf8Pairs listed",
              [&](Request& r, Profile& p) {
                  r.reg_info = pairs;

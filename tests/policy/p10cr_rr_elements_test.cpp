@@ -91,8 +91,9 @@ TEST_SUITE("policy") {
                  p.rules.san_dns = {DnsPattern::parse("*.x")};
              },
              ""},
-            {"challengePassword", [&](Request& r, Profile&) { r.body = p10cr(password); },
-             "unlisted-element", PKIFailureInfo::badCertTemplate},
+            {"CertificationRequestInfo.attributes: challengePassword",
+             [&](Request& r, Profile&) { r.body = p10cr(password); }, "unlisted-element",
+             PKIFailureInfo::badCertTemplate},
             {"subjectAltName", [&](Request& r, Profile&) { r.body = p10cr(names); },
              "subject-alt-name", PKIFailureInfo::badCertTemplate},
             {"CA", [&](Request& r, Profile&) { r.body = p10cr(authority); }, "basic-constraints",
@@ -120,9 +121,11 @@ TEST_SUITE("policy") {
             asn1::oid("2.5.29.24"), tlv(Tag::generalized_time, ra::as_bytes("20260101000000Z")));
         const Row rows[] = {
             {"name only", [](Request& r, Profile&) { r.body = rr({}, {}); }, ""},
-            {"reasonCode", [&](Request& r, Profile&) { r.body = rr({}, reason(4)); }, ""},
-            {"invalidityDate", [&](Request& r, Profile&) { r.body = rr({}, invalidity); },
-             "unlisted-element", PKIFailureInfo::unacceptedExtension},
+            {"RevDetails.crlEntryDetails: reasonCode",
+             [&](Request& r, Profile&) { r.body = rr({}, reason(4)); }, ""},
+            {"RevDetails.crlEntryDetails: invalidityDate",
+             [&](Request& r, Profile&) { r.body = rr({}, invalidity); }, "unlisted-element",
+             PKIFailureInfo::unacceptedExtension},
             {"subject", [&](Request& r, Profile&) { r.body = rr(subject, {}); }, "template-field",
              PKIFailureInfo::badCertTemplate},
             {"extensions", [&](Request& r, Profile&) { r.body = rr(extensions, {}); },
