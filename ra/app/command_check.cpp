@@ -4,7 +4,7 @@
 #include <iterator>
 
 #include "ra/app/commands.h"
-#include "ra/app/explain.h"
+#include "ra/app/explain_file.h"
 #include "ra/app/lab_ca.h"
 
 namespace ra::app {

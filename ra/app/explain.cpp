@@ -1,13 +1,11 @@
 #include "ra/app/explain.h"
 
-#include <algorithm>
 #include <iomanip>
 #include <ostream>
 
 #include "policy/pipeline.h"
-#include "ra/app/config/load.h"
-#include "ra/app/message_file.h"
 #include "ra/asn1/name.h"
+#include "ra/crypto/mac.h"
 #include "ra/crypto/protection.h"
 
 namespace ra::app {
@@ -49,10 +47,13 @@ policy::OriginFacts gather(const policy::ProfiledMessage& message, const policy:
     policy::OriginFacts facts;
     if (plan.kind != policy::OriginPlan::Kind::signature || plan.trust == nullptr) return facts;
     crypto::ChainVerifier chains{clock};
-    facts.chain = chains.verify(*plan.trust, message.message().extra_certs);
-    if (facts.chain) {
+    const ByteView certificates = message.message().extra_certs;
+    facts.chain = chains.verify(*plan.trust, certificates);
+    if (plan.ra_trust != nullptr) facts.ra_chain = chains.verify(*plan.ra_trust, certificates);
+    const Result<crypto::Chain>& found = facts.chain ? facts.chain : facts.ra_chain;
+    if (found) {
         facts.signature =
-            crypto::verify_signature_protection(message.message(), facts.chain->leaf->key());
+            crypto::verify_signature_protection(message.message(), found->leaf->key());
     }
     return facts;
 }
@@ -89,10 +90,13 @@ int explain_rules(const policy::ProvenRequest& request, WallTime now, Report& re
     return report.any_refused() ? 1 : 0;
 }
 
-int explain(Bytes der, const policy::ArrivalFacts& arrival, const gateway::Settings& settings,
-            const std::vector<gateway::NewSecret>& secrets, std::ostream& out) {
+}  // namespace
+
+int explain_message(Bytes der, const policy::ArrivalFacts& arrival,
+                    const gateway::Settings& settings,
+                    const std::vector<gateway::NewSecret>& secrets, const Clock& clock,
+                    std::ostream& out) {
     Report report{out};
-    const SystemClock clock;
     const WallTime now = clock.wall_now();
 
     auto parsed = cmp::ParsedMessage::parse(cmp::MessageBuffer{std::move(der)}, settings.limits);
@@ -127,32 +131,6 @@ int explain(Bytes der, const policy::ArrivalFacts& arrival, const gateway::Setti
     if (!proven) return report.refused(proven.error().rule, proven.error());
     report.good("pop", "");
     return explain_rules(*proven, now, report);
-}
-
-}  // namespace
-
-int explain_file(const std::string& path, const ExplainAs& as, const config::Config& config,
-                 const gateway::Settings& settings, std::ostream& out) {
-    policy::ArrivalFacts arrival;
-    arrival.label = as.label;
-    if (!as.listener.empty()) {
-        const auto found = std::find_if(
-            config.listeners.begin(), config.listeners.end(),
-            [&](const config::ListenerConfig& listener) { return listener.name == as.listener; });
-        if (found == config.listeners.end())
-            throw std::runtime_error("there is no listener " + config::in_quotes(as.listener));
-        arrival.listener = static_cast<ListenerId>(found - config.listeners.begin());
-    }
-    std::vector<Bytes> messages = read_message_file(path, settings.limits.message_octets);
-    config::Faults reported_elsewhere{config.file};
-    const auto secrets = config::load_secrets(config, WallTime{}, reported_elsewhere);
-    int status = 0;
-    for (Bytes& message : messages) {
-        if (messages.size() > 1) out << "message of " << message.size() << " octets\n";
-        status = std::max(status, explain(std::move(message), arrival, settings, secrets, out));
-    }
-    out << (status == 0 ? "permitted" : "refused") << '\n';
-    return status;
 }
 
 }  // namespace ra::app

@@ -1,23 +1,19 @@
 #pragma once
 
 #include <iosfwd>
-#include <string>
+#include <vector>
 
-#include "ra/app/config/config.h"
 #include "ra/gateway/gateway.h"
+#include "ra/gateway/secrets.h"
 
 namespace ra::app {
 
-/// Where a message is taken to have come in.
-struct ExplainAs {
-    std::string label;     // of the path; empty: the bare one
-    std::string listener;  // name; empty: the first
-};
-
-/// Says what each stage and each rule makes of the message in a file (DER, PEM or base64), as serve
-/// would now. 0: permitted; 1: refused, or unreadable.
-[[nodiscard]] int explain_file(const std::string& path, const ExplainAs& as,
-                               const config::Config& config, const gateway::Settings& settings,
-                               std::ostream& out);
+/// Says, a line each, what each stage and each rule makes of a message, as serve would at this
+/// moment without having seen any other; `secrets`: who may use a MAC. 0: permitted; 1: refused, or
+/// it does not parse.
+[[nodiscard]] int explain_message(Bytes der, const policy::ArrivalFacts& arrival,
+                                  const gateway::Settings& settings,
+                                  const std::vector<gateway::NewSecret>& secrets,
+                                  const Clock& clock, std::ostream& out);
 
 }  // namespace ra::app
