@@ -97,6 +97,29 @@ TEST_SUITE("policy") {
         }
     }
 
+    TEST_CASE("S-14: who comes with a new secret for the same subject is the same device") {
+        auto profile = std::make_shared<Profile>(device_profile());
+        const auto with_secret = [&profile](std::string_view subject) {
+            Request asked;
+            asked.subject = subject;
+            Origin origin;
+            origin.principal = Principal{crypto::sha256(ra::as_bytes("the second secret"))};
+            origin.verified = true;
+            origin.reference = ra::to_bytes(ra::as_bytes("dev1"));
+            origin.subject = crypto::name_of(subject);
+            auto message = Access::profiled(parsed(message_of(asked)), profile);
+            return prove(Access::authentic(std::move(message), std::move(origin)), {});
+        };
+        InventoryFacts known;
+        known.holder = KeyHolder{{Principal{}}, subject_of("CN=dev1,O=Example"), kNow + kYear};
+        const auto same = with_secret("CN=dev1,O=Example");
+        REQUIRE(same.has_value());
+        check(decide(*same, kNow, known), "");
+        const auto other = with_secret("CN=dev2,O=Example");
+        REQUIRE(other.has_value());
+        check(decide(*other, kNow, known), "duplicate-key", PKIFailureInfo::duplicateCertReq);
+    }
+
     TEST_CASE("S-14: a profile may permit it; a revoked signer is refused whatever it asks") {
         Profile profile = device_profile();
         InventoryFacts known;
