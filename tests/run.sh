@@ -15,6 +15,7 @@ Modes (several are run one after the other; none means --dev):
   --tsan            ThreadSanitizer, the tests labelled tsan
   --format          clang-format on all sources: shows what would change
   --tidy            clang-tidy on all sources (what has not changed since it passed is skipped)
+  --tidy=MINUTES    the same, what was changed last first, until the time is over
   --fuzz MINUTES    each fuzz target in turn, MINUTES in total
   --bench           the figures the project is measured by (Release); --bench=quick for a smoke test
   --sim-seed N      one seed of the simulator alone, with its trace
@@ -40,12 +41,13 @@ source_dir=$PWD
 source conf/packages.sh
 
 modes=() label='' name='' keep_going=0 install=1 list=0 dry_run=0
-jobs=$(nproc) fuzz_minutes=0 sim_seed='' bench_arguments=()
+jobs=$(nproc) fuzz_minutes=0 sim_seed='' bench_arguments=() tidy_arguments=()
 need() { [[ -n ${2-} ]] || { echo "tests/run.sh: $1 needs a value" >&2; exit 2; }; }
 number() { [[ $2 =~ ^[0-9]+$ ]] || { echo "tests/run.sh: $1 needs a number, not '$2'" >&2; exit 2; }; }
 while (($#)); do
     case $1 in
         --dev | --release | --asan | --tsan | --format | --tidy | --bench) modes+=("${1#--}") ;;
+        --tidy=*) number --tidy "${1#--tidy=}"; modes+=(tidy); tidy_arguments=(--budget $((60 * ${1#--tidy=}))) ;;
         --bench=quick) modes+=(bench); bench_arguments=(--quick) ;;
         --fuzz) need "$@"; number "$@"; modes+=(fuzz); fuzz_minutes=$2; shift ;;
         --sim-seed) need "$@"; number "$@"; modes+=(sim); sim_seed=$2; shift ;;
@@ -186,9 +188,9 @@ mode_format() {
     fi
 }
 mode_tidy() {
-    configure dev -DCMAKE_BUILD_TYPE=RelWithDebInfo || return
+    configure dev -DCMAKE_BUILD_TYPE=RelWithDebInfo && cmake --build build/dev --target cmpgate_commit || return
     say "clang-tidy"
-    if python3 tests/lint/tidy.py --build build/dev --jobs "$jobs"; then count 1 0 0; else count 0 1 0; return 1; fi
+    if python3 tests/lint/tidy.py --build build/dev --jobs "$jobs" "${tidy_arguments[@]}"; then count 1 0 0; else count 0 1 0; return 1; fi
 }
 mode_fuzz() {
     configure fuzz "${sanitized[@]}" -DCMPGATE_SANITIZE=address,undefined -DCMPGATE_FUZZ=ON \
