@@ -12,7 +12,7 @@ CMPGATE_BUILD_PACKAGES=(
 # What the tests need beyond that: the test framework, peers and tools.
 CMPGATE_TEST_PACKAGES=(
     doctest-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
-    git python3 curl
+    git python3 curl prometheus
     softhsm2 libengine-pkcs11-openssl
 )
 

@@ -1,5 +1,7 @@
 #include "metrics/message_counters.h"
 
+#include <algorithm>
+
 namespace metrics {
 namespace {
 
@@ -58,9 +60,16 @@ std::vector<RuleCounts::Row> RuleCounts::rows() const {
     return rows;
 }
 
+void MessageCounters::make_room(std::size_t listeners) {
+    while (owned_.size() < std::min(listeners, kMostListeners)) {
+        owned_.push_back(std::make_unique<Listener>());
+        listeners_[owned_.size() - 1].store(owned_.back().get(), std::memory_order_release);
+    }
+}
+
 void MessageCounters::count(const Message& message) noexcept {
-    if (message.listener < listeners_.size()) {
-        Listener& listener = listeners_[message.listener];
+    if (Listener* const found = listener_at(message.listener); found != nullptr) {
+        Listener& listener = *found;
         const std::size_t operation =
             message.operation < kOperations ? message.operation : kUnparsed;
         listener.messages[operation][static_cast<std::size_t>(message.decision)].add();
@@ -70,6 +79,9 @@ void MessageCounters::count(const Message& message) noexcept {
     if (!message.rule.empty()) rules_.add(message.rule);
     total_.observe(message.total);
     if (message.upstream_wait.count() > 0) upstream_wait_.observe(message.upstream_wait);
+    for (std::size_t i = 0; i < kStages; ++i) {
+        if (message.stages[i].count() > 0) stages_[i].observe(message.stages[i]);
+    }
     if (message.decision == Decision::forwarded && !message.verified) unverified_.add();
     if (message.possibly_issued) possibly_issued_.add();
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace metrics {
 /// PKIBody choices (their tag numbers), and one more for what did not parse.
 inline constexpr std::size_t kOperations = 28;
 inline constexpr std::size_t kUnparsed = 27;
+/// Names of listeners one process may see over its reloads.
+inline constexpr std::size_t kMostListeners = 64;
 
 /// How a message ended.
 enum class Decision : std::uint8_t { forwarded, repeated, refused, failed, other };
@@ -21,13 +24,18 @@ inline constexpr std::size_t kDecisions = 5;
 /// "forwarded" and so on; `other` for what has no name here.
 [[nodiscard]] Decision decision_of(std::string_view name) noexcept;
 
+/// What the time of a message goes into (ra::gateway::Stage, in its order).
+inline constexpr std::size_t kStages = 6;
+inline constexpr std::array<std::string_view, kStages> kStageNames{"parse", "origin",   "decide",
+                                                                   "store", "upstream", "answer"};
+
 /// Durations counted into fixed buckets.
 class Histogram {
 public:
     /// Upper bounds in microseconds; the last bucket has none.
-    static constexpr std::array<std::uint64_t, 12> kBounds{
-        250,    500,     1'000,   2'500,     5'000,      10'000,
-        25'000, 100'000, 500'000, 2'500'000, 10'000'000, 60'000'000};
+    static constexpr std::array<std::uint64_t, 15> kBounds{
+        10,     50,     100,     250,     500,       1'000,      2'500,     5'000,
+        10'000, 25'000, 100'000, 500'000, 2'500'000, 10'000'000, 60'000'000};
 
     void observe(std::chrono::nanoseconds duration) noexcept;
     [[nodiscard]] std::uint64_t bucket(std::size_t index) const noexcept {
@@ -68,7 +76,10 @@ private:
 /// own.
 class alignas(64) MessageCounters {
 public:
-    explicit MessageCounters(std::size_t listeners) : listeners_(listeners) {}
+    explicit MessageCounters(std::size_t listeners) { make_room(listeners); }
+
+    /// Counts for that many listeners from now on, at most kMostListeners. On one thread at a time.
+    void make_room(std::size_t listeners);
 
     struct Message {
         std::size_t listener = 0;
@@ -77,40 +88,52 @@ public:
         std::string_view rule;  // static storage; empty: none
         std::size_t octets_in = 0, octets_out = 0;
         std::chrono::nanoseconds total{}, upstream_wait{};
+        std::array<std::chrono::nanoseconds, kStages> stages{};  // zero: not reached
         bool verified = false;
         bool possibly_issued = false;
     };
     void count(const Message& message) noexcept;
 
-    [[nodiscard]] std::size_t listeners() const noexcept { return listeners_.size(); }
     [[nodiscard]] std::uint64_t messages(std::size_t listener, std::size_t operation,
                                          Decision decision) const noexcept {
-        return listeners_[listener].messages[operation][static_cast<std::size_t>(decision)].get();
+        const Listener* const at = listener_at(listener);
+        return at == nullptr ? 0
+                             : at->messages[operation][static_cast<std::size_t>(decision)].get();
     }
     [[nodiscard]] std::uint64_t octets_in(std::size_t listener) const noexcept {
-        return listeners_[listener].in.get();
+        const Listener* const at = listener_at(listener);
+        return at == nullptr ? 0 : at->in.get();
     }
     [[nodiscard]] std::uint64_t octets_out(std::size_t listener) const noexcept {
-        return listeners_[listener].out.get();
+        const Listener* const at = listener_at(listener);
+        return at == nullptr ? 0 : at->out.get();
     }
 
     [[nodiscard]] const RuleCounts& rules() const noexcept { return rules_; }
     [[nodiscard]] const Histogram& total() const noexcept { return total_; }
     [[nodiscard]] const Histogram& upstream_wait() const noexcept { return upstream_wait_; }
+    [[nodiscard]] const Histogram& stage(std::size_t index) const noexcept {
+        return stages_[index];
+    }
     [[nodiscard]] std::uint64_t unverified() const noexcept { return unverified_.get(); }
     [[nodiscard]] std::uint64_t possibly_issued() const noexcept { return possibly_issued_.get(); }
 
 private:
-    struct Listener {
+    struct alignas(64) Listener {
         std::array<std::array<Count, kDecisions>, kOperations> messages;
         Count in, out;
     };
-    std::vector<Listener> listeners_;
+    [[nodiscard]] Listener* listener_at(std::size_t index) const noexcept {
+        return index < kMostListeners ? listeners_[index].load(std::memory_order_acquire) : nullptr;
+    }
+    std::array<std::atomic<Listener*>, kMostListeners> listeners_{};  // published, never moved
+    std::vector<std::unique_ptr<Listener>> owned_;
     RuleCounts rules_;
     Histogram total_;
     Histogram upstream_wait_;  // of messages that went upstream
-    Count unverified_;         // relayed as opaque (S-10)
-    Count possibly_issued_;    // certificates that may exist unknown to their device (S-04)
+    std::array<Histogram, kStages> stages_;
+    Count unverified_;       // relayed as opaque (S-10)
+    Count possibly_issued_;  // certificates that may exist unknown to their device (S-04)
 };
 
 }  // namespace metrics

@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <functional>
 #include <limits>
 #include <map>
 
@@ -18,7 +19,8 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 ClientMetric value_metric(const Labels& labels, double value, MetricType type) {
     ClientMetric metric;
     for (const auto& [name, text] : labels) metric.label.push_back({name, text});
-    (type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) = value;
+    if (type == MetricType::Gauge) metric.gauge.value = value;
+    if (type == MetricType::Counter) metric.counter.value = value;
     return metric;
 }
 
@@ -85,25 +87,41 @@ MetricFamily rules(const Snapshot& snapshot) {
     return made;
 }
 
-MetricFamily histogram(const Snapshot& snapshot, std::string name, std::string help,
-                       const Histogram& (MessageCounters::*which)() const noexcept) {
-    MetricFamily made = family(std::move(name), std::move(help), MetricType::Histogram);
-    ClientMetric metric;
+ClientMetric histogram_metric(const Snapshot& snapshot, const Labels& labels,
+                              const std::function<const Histogram&(const MessageCounters&)>& of) {
+    ClientMetric metric = value_metric(labels, 0, MetricType::Histogram);
     std::uint64_t count = 0;
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i <= Histogram::kBounds.size(); ++i) {
-        for (const MessageCounters* worker : snapshot.workers)
-            count += (worker->*which)().bucket(i);
+        for (const MessageCounters* worker : snapshot.workers) count += of(*worker).bucket(i);
         const bool last = i == Histogram::kBounds.size();
         metric.histogram.bucket.push_back(
             {count, last ? std::numeric_limits<double>::infinity()
                          : static_cast<double>(Histogram::kBounds[i]) / 1e6});
     }
-    for (const MessageCounters* worker : snapshot.workers)
-        sum += (worker->*which)().sum_nanoseconds();
+    for (const MessageCounters* worker : snapshot.workers) sum += of(*worker).sum_nanoseconds();
     metric.histogram.sample_count = count;
     metric.histogram.sample_sum = static_cast<double>(sum) / 1e9;
-    made.metric.push_back(std::move(metric));
+    return metric;
+}
+
+MetricFamily histogram(const Snapshot& snapshot, std::string name, std::string help,
+                       const Histogram& (MessageCounters::*which)() const noexcept) {
+    MetricFamily made = family(std::move(name), std::move(help), MetricType::Histogram);
+    made.metric.push_back(histogram_metric(
+        snapshot, {},
+        [which](const MessageCounters& worker) -> const Histogram& { return (worker.*which)(); }));
+    return made;
+}
+
+MetricFamily stages(const Snapshot& snapshot) {
+    MetricFamily made = family("cmpgate_stage_seconds", "What the time of messages went into.",
+                               MetricType::Histogram);
+    for (std::size_t i = 0; i < kStages; ++i) {
+        made.metric.push_back(histogram_metric(
+            snapshot, {{"stage", std::string(kStageNames[i])}},
+            [i](const MessageCounters& worker) -> const Histogram& { return worker.stage(i); }));
+    }
     return made;
 }
 
@@ -133,6 +151,7 @@ std::string prometheus_text(const Snapshot& snapshot) {
                                  &MessageCounters::total));
     families.push_back(histogram(snapshot, "cmpgate_upstream_seconds",
                                  "Of that, waiting for the CA.", &MessageCounters::upstream_wait));
+    families.push_back(stages(snapshot));
     families.push_back(sum_of(snapshot, "cmpgate_unverified_messages_total",
                               "Messages relayed unverified (origin = \"opaque\").",
                               &MessageCounters::unverified));

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "ra/admin/admin.h"
 #include "ra/asn1/name.h"
 
 namespace ra::app {
@@ -47,6 +48,8 @@ void WorkerAudit::count(const gateway::Ended& ended) {
     message.octets_out = ended.octets_out;
     message.total = ended.total;
     message.upstream_wait = ended.upstream_wait;
+    static_assert(gateway::kStages == metrics::kStages);
+    message.stages = ended.stages;
     message.verified = ended.verified;
     message.possibly_issued = ended.possibly_issued;
     counters_.count(message);
@@ -89,6 +92,50 @@ void WorkerAudit::record(const gateway::Ended& ended) {
     if (ended.possibly_issued) fields.push_back({"possibly_issued", true});
     text("trace", trace);
     log_.write(level, "message", fields);
+}
+
+std::string WorkerAudit::audit_fields(const gateway::Ended& ended) const {
+    std::string line;
+    const auto text = [&line](std::string_view name, std::string_view value) {
+        if (value.empty()) return;
+        ((line += ",\"") += name) += "\":";
+        line += admin::json_text(value);
+    };
+    const auto digest = [&](std::string_view name, const std::optional<crypto::Sha256>& value) {
+        if (value) text(name, to_hex(*value));
+    };
+    const auto listener = static_cast<std::size_t>(ended.listener);
+    text("trace", ended.trace.text());
+    text("decision", ended.decision);
+    text("request", ended.request ? cmp::to_string(*ended.request) : std::string_view{"unparsed"});
+    text("answer", ended.answer ? cmp::to_string(*ended.answer) : std::string_view{});
+    text("rule", ended.rule);
+    text("failInfo", ended.fail_info ? cmp::to_string(*ended.fail_info) : std::string_view{});
+    text("detail", ended.detail);
+    text("profile", ended.profile);
+    text("sender", claimed_sender(ended.sender));
+    if (ended.principal) text("principal", to_hex(ended.principal->digest));
+    line += ended.verified ? ",\"verified\":true" : ",\"verified\":false";
+    text("transactionID", to_hex(ended.transaction_id));
+    text("upstream", ended.upstream);
+    text("peer", ended.peer);
+    if (listener < listeners_.size()) text("listener", listeners_[listener]);
+    if (ended.possibly_issued) line += ",\"possibly_issued\":true";
+    digest("received_sha256", ended.digests.received);
+    digest("forwarded_sha256", ended.digests.forwarded);
+    digest("answered_sha256", ended.digests.answered);
+    digest("sent_sha256", ended.digests.sent);
+    return line;
+}
+
+asio::awaitable<bool> WorkerAudit::write_down(const gateway::Ended& ended) {
+    record(ended);
+    // Nobody is answerable for it, and anybody can send many: counted, not written one by one.
+    if (!ended.principal && ended.decision == "refused") {
+        trail_->aggregate(ended.peer, ended.rule);
+        co_return true;
+    }
+    co_return co_await trail_->write("message", audit_fields(ended));
 }
 
 }  // namespace ra::app

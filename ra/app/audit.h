@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "metrics/message_counters.h"
+#include "ra/app/audit_trail.h"
 #include "ra/app/log.h"
 #include "ra/gateway/ports.h"
 
@@ -13,19 +14,29 @@ namespace ra::app {
 /// thread; the log is shared.
 class WorkerAudit final : public gateway::Audit {
 public:
-    /// All outlive this. `listeners`: names, by ListenerId.
-    WorkerAudit(Log& log, metrics::MessageCounters& counters,
-                const std::vector<std::string>& listeners)
-        : log_{log}, counters_{counters}, listeners_{listeners} {}
+    /// Both outlive this, and so does `trail`, which may be null. `listeners`: names, by
+    /// ListenerId.
+    WorkerAudit(Log& log, metrics::MessageCounters& counters, std::vector<std::string> listeners,
+                AuditTrail* trail = nullptr)
+        : log_{log}, counters_{counters}, trail_{trail}, listeners_{std::move(listeners)} {}
+
+    void use(std::vector<std::string> listeners) { listeners_ = std::move(listeners); }
 
     void record(const gateway::Ended& ended) override;
+    [[nodiscard]] bool is_durable() const noexcept override { return trail_ != nullptr; }
+    [[nodiscard]] bool usable() const noexcept override {
+        return trail_ == nullptr || trail_->usable();
+    }
+    asio::awaitable<bool> write_down(const gateway::Ended& ended) override;
 
 private:
     void count(const gateway::Ended& ended);
+    [[nodiscard]] std::string audit_fields(const gateway::Ended& ended) const;
 
     Log& log_;
     metrics::MessageCounters& counters_;
-    const std::vector<std::string>& listeners_;
+    AuditTrail* trail_;
+    std::vector<std::string> listeners_;
 };
 
 }  // namespace ra::app

@@ -51,7 +51,7 @@ void print_commands(const Server::Served& served, const std::filesystem::path& d
 }
 
 int demo(const Options& options) {
-    const EndSignals signals;
+    const Signals signals;
     TemporaryDirectory directory;
     DemoWorld world{directory.path(), options.port};
 
@@ -75,8 +75,8 @@ int demo(const Options& options) {
         file << "http://" << served.address << served.paths.front() << '\n'
              << directory.path().string() << '\n';
     }
-    return end_well(std::move(server), signals, config.drain_timeout, log,
-                    [&] { directory.remove(); });
+    return end_well(std::move(server), signals, log,
+                    {config.drain_timeout, [&] { directory.remove(); }, {}, {}});
 }
 
 }  // namespace

@@ -4,19 +4,39 @@
 #include <CLI/App.hpp>
 #include <iostream>
 
+#include "ra/app/audit_trail.h"
 #include "ra/app/clock_watch.h"
 #include "ra/app/commands.h"
 #include "ra/app/config/load.h"
 #include "ra/app/lab_ca.h"
+#include "ra/app/operations.h"
 #include "ra/app/process.h"
 #include "ra/app/ready.h"
+#include "ra/app/reload.h"
 #include "ra/app/version.h"
 
 namespace ra::app {
 namespace {
 
+/// Null: the configuration does not ask for one. Its key has been judged by load_settings().
+std::unique_ptr<AuditTrail> open_trail(const config::Config& config,
+                                       const gateway::Settings& settings, Log& log) {
+    if (config.audit.path.empty()) return nullptr;
+    config::Faults faults{config.file};
+    AuditTrail::Settings made;
+    made.path = config.audit.path;
+    made.key = config::load_audit_key(config, faults);
+    if (faults.has_errors()) throw std::runtime_error(faults.text());
+    made.node = config.audit.node.empty() ? config.hop : config.audit.node;
+    made.refuse_on_failure = config.audit.refuse_on_failure;
+    for (const crypto::CredentialPtr& one : settings.credentials) {
+        if (one->name == config.audit.credential.value) made.signer = one;
+    }
+    return std::make_unique<AuditTrail>(std::move(made), log);
+}
+
 int serve(const std::string& path) {
-    const EndSignals signals;
+    const Signals signals;
     config::Faults faults{path};
     const config::Config config = config::read_config(path, faults);
     gateway::SettingsPtr settings;
@@ -28,13 +48,36 @@ int serve(const std::string& path) {
     if (settings == nullptr || faults.has_errors()) return kFailed;
 
     Log log{config.log, config.directory};
+    const auto trail = open_trail(config, *settings, log);
     auto server = std::make_unique<Server>(config, settings, log, lab_ca ? &lab_ca->ca : nullptr,
-                                           inherited_sockets());
+                                           inherited_sockets(), trail.get());
     server->add_secrets(std::move(secrets));
+    Reloader reloader{*server, config, lab_ca, log};
+    admin::Admin admin;
+    add_operations(admin, *server, [&reloader](auto done) { reloader.ask(std::move(done)); });
+    AdminServer admin_server{config.admin, admin, log};
+    reloader.also(admin_server);
     server->start();
+    admin_server.start();
     announce(*server, config, log);
+    for (const std::string& served : admin_server.served())
+        log.write(Log::Level::info, "admin", {{"address", std::string_view{served}}});
     const ClockWatch watch{clock, source_time(), log, [] { notify_manager("READY=1"); }};
-    return end_well(std::move(server), signals, config.drain_timeout, log);
+    Ending ending;
+    ending.drain_timeout = config.drain_timeout;
+    ending.on_hangup = [&] {
+        notify_reloading();
+        if (reloader.reload() && trail != nullptr) trail->reopen();
+        ending.drain_timeout = reloader.config().drain_timeout;
+        // Else the clock is waited for, and says so itself.
+        if (clock_fault(clock.wall_now(), source_time()).empty()) notify_manager("READY=1");
+    };
+    ending.at_last = [&] {
+        reloader.end();
+        admin_server.stop();
+        if (trail != nullptr) trail->stop();
+    };
+    return end_well(std::move(server), signals, log, ending);
 }
 
 }  // namespace

@@ -15,8 +15,12 @@ using Run = std::function<int()>;
 /// One a command, each in command_NAME.cpp: adds the subcommand with its options.
 void add_demo(CLI::App& app, Run& run);
 void add_serve(CLI::App& app, Run& run);
+void add_audit(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
+void add_doctor(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
+void add_reload(CLI::App& app, Run& run);
+void add_status(CLI::App& app, Run& run);
 void add_version(CLI::App& app, Run& run);
 
 /// Exit statuses beside 0.

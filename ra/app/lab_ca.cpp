@@ -20,23 +20,27 @@ std::vector<crypto::CertificatePtr> trusted_devices(const gateway::Settings& set
 }  // namespace
 
 gateway::SettingsPtr load_with_lab_ca(const config::Config& config, config::Faults& faults,
-                                      std::unique_ptr<LabCaHost>& lab_ca) {
-    auto settings = config::load_settings(config, faults);
+                                      std::unique_ptr<LabCaHost>& lab_ca,
+                                      std::uint64_t generation) {
+    auto settings = config::load_settings(config, faults, generation);
     const auto upstream =
         std::find_if(config.upstreams.begin(), config.upstreams.end(),
                      [](const config::UpstreamConfig& one) { return one.is_lab_ca(); });
     if (settings == nullptr || upstream == config.upstreams.end()) return settings;
 
-    labca::Settings made;
-    made.trust = trusted_devices(*settings, upstream->name);
-    made.limits = settings->limits;
-    if (upstream->responder.shared_secret) {
-        config::Faults reported_elsewhere{config.file};
-        for (auto& secret : config::load_secrets(config, WallTime{}, reported_elsewhere)) {
-            made.secrets.emplace(std::string(as_text(secret.reference)), std::move(secret.octets));
+    if (lab_ca == nullptr) {
+        labca::Settings made;
+        made.trust = trusted_devices(*settings, upstream->name);
+        made.limits = settings->limits;
+        if (upstream->responder.shared_secret) {
+            config::Faults reported_elsewhere{config.file};
+            for (auto& secret : config::load_secrets(config, WallTime{}, reported_elsewhere)) {
+                made.secrets.emplace(std::string(as_text(secret.reference)),
+                                     std::move(secret.octets));
+            }
         }
+        lab_ca = std::make_unique<LabCaHost>(std::move(made));
     }
-    lab_ca = std::make_unique<LabCaHost>(std::move(made));
 
     gateway::ResponderAuthority& responder = settings->upstreams.at(upstream->name).responder;
     responder.trust = crypto::TrustStore::of({lab_ca->ca.certificate()});

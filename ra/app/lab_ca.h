@@ -18,10 +18,11 @@ struct LabCaHost {
 };
 
 /// load_settings(), and for an upstream "labca:" the CA itself: it serves the devices the profiles
-/// trust, and that upstream trusts its answers. `lab_ca` stays null if no upstream asks for one.
-/// Null where there are faults.
+/// trust, and that upstream trusts its answers. `lab_ca` stays null if no upstream asks for one,
+/// and what it is if it is there already. Null where there are faults.
 [[nodiscard]] gateway::SettingsPtr load_with_lab_ca(const config::Config& config,
                                                     config::Faults& faults,
-                                                    std::unique_ptr<LabCaHost>& lab_ca);
+                                                    std::unique_ptr<LabCaHost>& lab_ca,
+                                                    std::uint64_t generation = 1);
 
 }  // namespace ra::app

@@ -1,17 +1,22 @@
 #include "ra/app/log.h"
 
+#include <fcntl.h>
 #include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <mutex>
 #include <stdexcept>
+#include <system_error>
+#include <utility>
 
 namespace ra::app {
 namespace {
@@ -19,19 +24,6 @@ namespace {
 using config::LogConfig;
 
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warning", "error"};
-
-std::string now_text() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-    const std::time_t seconds = milliseconds / 1000;
-    std::tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    std::array<char, 40> text{};
-    const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-    std::snprintf(text.data() + size, text.size() - size, ".%03dZ",
-                  static_cast<int>(milliseconds % 1000));
-    return text.data();
-}
 
 /// Quoted where it would not read as one word; what is not printable ASCII or UTF-8 text as \xNN.
 void append_value(std::string& line, std::string_view value) {
@@ -136,35 +128,102 @@ std::string render_text(std::string_view time, Log::Level level, std::string_vie
     return line;
 }
 
-spdlog::sink_ptr sink_of(const LogConfig& settings, const std::string& directory) {
-    if (settings.to == "stdout") return std::make_shared<spdlog::sinks::stdout_sink_mt>();
-    if (settings.to == "stderr") return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+/// Opens what a configuration names; the caller closes it. Lines are appended, so that a file moved
+/// away (logrotate) or cut is no concern of ours.
+int open_log(const LogConfig& settings, const std::string& directory) {
+    if (settings.to == "stdout" || settings.to == "stderr") {
+        const int standard = settings.to == "stdout" ? STDOUT_FILENO : STDERR_FILENO;
+        return ::fcntl(standard, F_DUPFD_CLOEXEC, 0);
+    }
     const std::string path =
         (std::filesystem::path(directory) / settings.to.substr(settings.to.find(':') + 1)).string();
-    try {
-        return std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
-    } catch (const std::exception& fault) {
-        throw std::runtime_error("the log " + path + " cannot be written: " + fault.what());
+    const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    if (file < 0) {
+        throw std::runtime_error("the log " + path +
+                                 " cannot be written: " + std::generic_category().message(errno));
     }
+    return file;
 }
 
 }  // namespace
 
+std::string now_text() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    const std::time_t seconds = milliseconds / 1000;
+    std::tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    std::array<char, 40> text{};
+    const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+    std::snprintf(text.data() + size, text.size() - size, ".%03dZ",
+                  static_cast<int>(milliseconds % 1000));
+    return text.data();
+}
+
+/// Writes each line at once, whole; where to may change under it.
+class Log::Sink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit Sink(int descriptor) noexcept : descriptor_{descriptor} {}
+    Sink(const Sink&) = delete;
+    Sink& operator=(const Sink&) = delete;
+    ~Sink() override { ::close(descriptor_); }
+
+    void use(int descriptor) {
+        const std::lock_guard lock{mutex_};
+        ::close(std::exchange(descriptor_, descriptor));
+    }
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        line_.assign(message.payload.data(), message.payload.size());
+        line_ += '\n';
+        std::string_view left = line_;
+        while (!left.empty()) {
+            const ssize_t written = ::write(descriptor_, left.data(), left.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written <= 0) return;  // nowhere to say so
+            left.remove_prefix(static_cast<std::size_t>(written));
+        }
+    }
+    void flush_() override {}
+
+    int descriptor_;
+    std::string line_;
+};
+
+Log::Change::Change(config::LogConfig settings, int descriptor) noexcept
+    : settings_{std::move(settings)}, descriptor_{descriptor} {}
+Log::Change::Change(Change&& other) noexcept
+    : settings_{std::move(other.settings_)}, descriptor_{std::exchange(other.descriptor_, -1)} {}
+Log::Change::~Change() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
 Log::Log(const LogConfig& settings, const std::string& directory)
-    : logger_{std::make_shared<spdlog::logger>("cmpgate", sink_of(settings, directory))},
+    : sink_{std::make_shared<Sink>(open_log(settings, directory))},
+      logger_{std::make_shared<spdlog::logger>("cmpgate", sink_)},
       level_{settings.level},
       format_{settings.format} {
-    logger_->set_pattern("%v");
     logger_->set_level(spdlog::level::trace);  // ours decides
-    logger_->flush_on(spdlog::level::trace);
 }
 
 Log::~Log() = default;
 
+Log::Change Log::prepare(const LogConfig& settings, const std::string& directory) const {
+    return Change{settings, open_log(settings, directory)};
+}
+
+void Log::use(Change change) {
+    sink_->use(std::exchange(change.descriptor_, -1));
+    level_.store(change.settings_.level, std::memory_order_relaxed);
+    format_.store(change.settings_.format, std::memory_order_relaxed);
+}
+
 void Log::write(Level level, std::string_view event, const std::vector<Field>& fields) {
     if (!wants(level)) return;
     logger_->log(spdlog::level::info,
-                 spdlog::string_view_t{render_line(format_, now_text(), level, event, fields)});
+                 spdlog::string_view_t{render_line(format_.load(std::memory_order_relaxed),
+                                                   now_text(), level, event, fields)});
 }
 
 void Log::flush() { logger_->flush(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -14,6 +15,9 @@ class logger;
 }
 
 namespace ra::app {
+
+/// The wall clock as log and audit write it: 2026-01-31T12:00:00.123Z.
+[[nodiscard]] std::string now_text();
 
 /// One named value of a log line. Names are stable: operators search for them.
 struct Field {
@@ -36,16 +40,42 @@ public:
     Log& operator=(const Log&) = delete;
 
     /// Cheap: ask before putting a line together.
-    [[nodiscard]] bool wants(Level level) const noexcept { return level >= level_; }
+    [[nodiscard]] bool wants(Level level) const noexcept {
+        return level >= level_.load(std::memory_order_relaxed);
+    }
 
     /// `event`: a literal of one word.
     void write(Level level, std::string_view event, const std::vector<Field>& fields);
     void flush();
 
+    /// What use() takes: a file is opened (again) before anything changes. Throws as the
+    /// constructor does.
+    class Change;
+    [[nodiscard]] Change prepare(const config::LogConfig& settings,
+                                 const std::string& directory) const;
+    /// Any thread: lines go there from now on.
+    void use(Change change);
+
 private:
+    class Sink;
+    std::shared_ptr<Sink> sink_;
     std::shared_ptr<spdlog::logger> logger_;
-    Level level_;
-    config::LogConfig::Format format_;
+    std::atomic<Level> level_;
+    std::atomic<config::LogConfig::Format> format_;
+};
+
+/// A prepared change of the log.
+class Log::Change {
+public:
+    Change(Change&& other) noexcept;
+    Change& operator=(Change&&) = delete;
+    ~Change();
+
+private:
+    friend class Log;
+    Change(config::LogConfig settings, int descriptor) noexcept;
+    config::LogConfig settings_;
+    int descriptor_ = -1;
 };
 
 /// For tests: the line that write() prints, without the time.

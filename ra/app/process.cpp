@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace ra::app {
 namespace {
@@ -17,7 +19,7 @@ namespace {
 constexpr int kFirstSocket = 3;  // sd_listen_fds(3)
 constexpr int kMostSockets = 64;
 
-sigset_t end_signals() {
+sigset_t our_signals() {
     sigset_t set;
     ::sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, signal);
@@ -34,22 +36,22 @@ std::optional<int> number_of(const char* text) {
 
 }  // namespace
 
-EndSignals::EndSignals() {
-    const sigset_t set = end_signals();
+Signals::Signals() {
+    const sigset_t set = our_signals();
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     (void)std::signal(SIGPIPE, SIG_IGN);
 }
 
-int EndSignals::wait() const {
-    const sigset_t set = end_signals();
+int Signals::wait() const {
+    const sigset_t set = our_signals();
     int signal = 0;
     while (::sigwait(&set, &signal) != 0) {
     }
     return signal;
 }
 
-void EndSignals::restore() const {
-    const sigset_t set = end_signals();
+void Signals::restore() const {
+    const sigset_t set = our_signals();
     ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
@@ -68,6 +70,16 @@ void notify_manager(std::string_view state) noexcept {
     (void)::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL, to,
                    static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
     ::close(socket);
+}
+
+void notify_reloading() noexcept {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    char text[64];
+    const int size =
+        std::snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                      static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
+    notify_manager({text, static_cast<std::size_t>(size)});
 }
 
 std::vector<Server::Inherited> inherited_sockets() {

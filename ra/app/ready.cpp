@@ -37,17 +37,19 @@ void announce(const Server& server, const config::Config& config, Log& log) {
                {"pid", static_cast<std::int64_t>(::getpid())}});
 }
 
-int end_well(std::unique_ptr<Server> server, const EndSignals& signals,
-             std::chrono::seconds drain_timeout, Log& log, const std::function<void()>& at_once) {
-    const int signal = signals.wait();
-    if (at_once) at_once();
+int end_well(std::unique_ptr<Server> server, const Signals& signals, Log& log,
+             const Ending& ending) {
+    int signal = signals.wait();
+    for (; signal == SIGHUP && ending.on_hangup; signal = signals.wait()) ending.on_hangup();
+    if (ending.at_once) ending.at_once();
     signals.restore();
     notify_manager("STOPPING=1");
     log.write(Log::Level::info, "stopping",
               {{"signal", signal == SIGINT   ? "SIGINT"
                           : signal == SIGHUP ? "SIGHUP"
                                              : "SIGTERM"}});
-    const bool drained = server->drain(BootClock::now() + drain_timeout);
+    const bool drained = server->drain(BootClock::now() + ending.drain_timeout);
+    if (ending.at_last) ending.at_last();
     // With the memory store, what ends with this process: transactions of which a device will yet
     // ask, and what must not come again.
     const gateway::Store::Sizes held = server->store_sizes();

@@ -6,17 +6,18 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <future>
-#include <set>
 #include <thread>
 
+#include "ra/app/clock_watch.h"
+#include "ra/app/config/reload.h"
+#include "ra/app/entrance.h"
+#include "ra/app/faults.h"
 #include "ra/app/server_metrics.h"
+#include "ra/app/version.h"
 #include "ra/app/worker_parts.h"
 #include "transports/http1/paths.h"
 
 namespace ra::app {
-
-using transports::common::Listener;
-using transports::common::ListenerSettings;
 
 namespace {
 
@@ -46,54 +47,32 @@ store::MemorySettings store_settings(const config::StoreConfig& config, bool all
     return settings;
 }
 
-transports::common::FaultLog fault_log(Log& log) {
-    return [&log](std::string_view where, std::exception_ptr fault) {
-        std::string what = "unknown";
-        try {
-            std::rethrow_exception(std::move(fault));
-        } catch (const std::exception& exception) {
-            what = exception.what();
-        } catch (...) {
-        }
-        log.write(Log::Level::error, "fault",
-                  {{"where", where}, {"detail", std::string_view{what}}});
-    };
-}
-
-ListenerSettings listener_settings(const config::ListenerConfig& config) {
-    ListenerSettings settings;
-    settings.address = config.url.host;
-    settings.port = config.url.port;
-    settings.max_connections = config.max_connections;
-    return settings;
+/// Names by id, where ids have gaps left by listeners that are gone.
+void name_listeners(Wiring& wiring, std::vector<std::string> before) {
+    wiring.listeners = std::move(before);
+    for (const config::ListenerConfig& listener : wiring.config.listeners) {
+        const auto id = static_cast<std::size_t>(listener.id);
+        if (wiring.listeners.size() <= id) wiring.listeners.resize(id + 1);
+        wiring.listeners[id] = listener.name;
+    }
 }
 
 }  // namespace
 
 Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log& log,
-               Exchange* lab_ca, std::vector<Inherited> inherited)
+               Exchange* lab_ca, std::vector<Inherited> inherited, AuditTrail* trail)
     : log_{log},
+      trail_{trail},
       cpu_{processors(), kCpuQueue},
       kdf_{1, kCpuQueue, kKdfNice},
       workers_{config.workers != 0 ? config.workers : processors(), fault_log(log)} {
-    for (const config::ListenerConfig& listener : config.listeners) {
-        listener_names_.push_back(listener.name);
-        aliases_.push_back(listener.aliases);
-    }
-    for (const config::UpstreamConfig& upstream : config.upstreams)
-        upstream_names_.push_back(upstream.name);
-    std::set<std::string> labels;
-    for (const policy::ProfilePtr& profile : settings->profiles) {
-        for (const std::string& label : profile->match.labels) {
-            if (!label.empty()) labels.insert(label);
-        }
-    }
-    labels_.assign(labels.begin(), labels.end());
-
     const bool all_opaque = std::all_of(
         settings->profiles.begin(), settings->profiles.end(), [](const policy::ProfilePtr& one) {
             return one->origin.kind == policy::OriginSettings::Kind::opaque;
         });
+    const auto wiring = make_wiring(config, std::move(settings));
+    name_listeners(*wiring, {});
+    wiring_ = wiring;
     store_ = std::make_unique<store::Memory>(clock_, workers_[0].random(),
                                              store_settings(config.store, all_opaque));
     inventory_ = std::make_unique<store::MemoryInventory>(
@@ -103,47 +82,12 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
         [&log](std::string_view event, ByteView reference) {
             log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
         });
-    const WorkerParts::Shared shared{
-        config, std::move(settings), *store_, *inventory_, *secrets_, cpu_, kdf_, clock_,
-        log_,   listener_names_,     labels_, lab_ca};
+    const WorkerParts::Shared shared{*store_, *inventory_, *secrets_, cpu_,  kdf_,
+                                     clock_,  log_,        lab_ca,    trail};
     for (std::size_t i = 0; i < workers_.size(); ++i)
-        parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared));
-    listen(config, std::move(inherited));
-}
-
-Server::~Server() {
-    for (const auto& listener : listeners_) listener->stop();
-    workers_.stop();
-    cpu_.stop();
-    kdf_.stop();
-}
-
-void Server::listen(const config::Config& config, std::vector<Inherited> inherited) {
-    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-        const config::ListenerConfig& listener = config.listeners[i];
-        std::vector<Listener::Seat> seats;
-        for (std::size_t worker = 0; worker < workers_.size(); ++worker)
-            seats.push_back({workers_[worker], parts_[worker]->http(i)});
-
-        auto socket = std::find_if(inherited.begin(), inherited.end(),
-                                   [&](const Inherited& s) { return s.name == listener.name; });
-        if (socket == inherited.end()) {
-            // Sockets without a name of ours are taken in order.
-            socket = std::find_if(inherited.begin(), inherited.end(), [&](const Inherited& s) {
-                return std::find(listener_names_.begin(), listener_names_.end(), s.name) ==
-                       listener_names_.end();
-            });
-        }
-        if (socket == inherited.end()) {
-            listeners_.push_back(
-                std::make_unique<Listener>(listener_settings(listener), std::move(seats)));
-            continue;
-        }
-        listeners_.push_back(std::make_unique<Listener>(
-            transports::common::adopt_listen_socket(socket->descriptor, workers_.size()),
-            listener_settings(listener), std::move(seats)));
-        inherited.erase(socket);
-    }
+        parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared, *wiring));
+    for (const config::ListenerConfig& listener : config.listeners)
+        entrances_.push_back(enter(listener, *wiring, inherited));
     if (!inherited.empty()) {
         throw std::runtime_error("systemd hands over more sockets than there are [[listener]]s");
     }
@@ -172,10 +116,125 @@ void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
     if (failed) std::rethrow_exception(failed);
 }
 
+Server::~Server() {
+    for (const auto& entrance : entrances_) entrance->stop();
+    workers_.stop();
+    cpu_.stop();
+    kdf_.stop();
+}
+
+Server::EntrancePtr Server::enter(const config::ListenerConfig& listener, const Wiring& wiring,
+                                  std::vector<Inherited>& inherited) {
+    auto socket = std::find_if(inherited.begin(), inherited.end(),
+                               [&](const Inherited& one) { return one.name == listener.name; });
+    if (socket == inherited.end()) {
+        // Sockets without a name of ours are taken in order.
+        const auto& ours = wiring.listeners;
+        socket = std::find_if(inherited.begin(), inherited.end(), [&](const Inherited& one) {
+            return std::find(ours.begin(), ours.end(), one.name) == ours.end();
+        });
+    }
+    if (socket == inherited.end())
+        return std::make_shared<Entrance>(listener, wiring, workers_, parts_, std::nullopt);
+    auto made = std::make_shared<Entrance>(listener, wiring, workers_, parts_, socket->descriptor);
+    inherited.erase(socket);
+    return made;
+}
+
+void Server::on_each_worker(const std::function<void(std::size_t)>& work) {
+    std::vector<std::promise<void>> done(workers_.size());
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        const auto run = [&work, &promise = done[i], i] {
+            try {
+                work(i);
+                promise.set_value();
+            } catch (...) {
+                promise.set_exception(std::current_exception());
+            }
+        };
+        started_ ? workers_[i].post(run) : run();
+    }
+    for (std::promise<void>& one : done) one.get_future().get();
+}
+
+void Server::reload(const config::Config& config, gateway::SettingsPtr settings) {
+    forget_deserted();
+    const auto wiring = make_wiring(config, std::move(settings));
+    name_listeners(*wiring, wiring_->listeners);
+    wiring->pinned_until = BootClock::now() + wiring_->config.reload_grace;
+    for (const config::UpstreamConfig& upstream : config.upstreams) {
+        const auto& now = wiring_->config.upstreams;
+        const bool kept = std::any_of(now.begin(), now.end(), [&](const auto& one) {
+            return one.name == upstream.name && config::same_client(one, upstream);
+        });
+        if (kept &&
+            wiring->settings->limits.message_octets == wiring_->settings->limits.message_octets)
+            wiring->kept.insert(upstream.name);
+    }
+    {
+        const std::lock_guard lock{mutex_};
+        for (const auto& parts : parts_) parts->prepare(*wiring);
+    }
+
+    // What can fail comes first: new addresses are bound before anything is switched.
+    std::vector<EntrancePtr> next;
+    std::vector<EntrancePtr> left = entrances_;
+    std::vector<EntrancePtr> added;
+    std::vector<Inherited> none;
+    for (const config::ListenerConfig& listener : config.listeners) {
+        const auto same = std::find_if(left.begin(), left.end(), [&](const EntrancePtr& one) {
+            return config::same_socket(one->config(), listener);
+        });
+        if (same != left.end()) {
+            next.push_back(std::move(*same));
+            left.erase(same);
+        } else {
+            added.push_back(enter(listener, *wiring, none));
+            next.push_back(added.back());
+        }
+    }
+
+    on_each_worker([&](std::size_t worker) {
+        parts_[worker]->use(*wiring);
+        for (std::size_t i = 0; i < next.size(); ++i)
+            next[i]->use(config.listeners[i], *wiring, worker);
+    });
+    {
+        const std::lock_guard lock{mutex_};
+        for (std::size_t i = 0; i < next.size(); ++i) next[i]->used(config.listeners[i]);
+        wiring_ = wiring;
+        entrances_ = std::move(next);
+        retired_.insert(retired_.end(), left.begin(), left.end());
+    }
+    if (started_) {
+        for (const EntrancePtr& one : added) one->start();
+    }
+    for (const EntrancePtr& one : left) one->retire();
+}
+
+/// Listeners of earlier configurations whose last connection has gone.
+void Server::forget_deserted() {
+    std::vector<EntrancePtr> gone;
+    {
+        const std::lock_guard lock{mutex_};
+        const auto begin = std::partition(retired_.begin(), retired_.end(),
+                                          [](const auto& one) { return !one->deserted(); });
+        gone.assign(begin, retired_.end());
+        retired_.erase(begin, retired_.end());
+    }
+    if (gone.empty()) return;
+    on_each_worker([&gone](std::size_t worker) {
+        for (const EntrancePtr& one : gone) one->leave(worker);
+    });
+}
+
 void Server::start() {
     workers_.start();
+    started_ = true;
     workers_[0].post([this] { sweep(); });
-    for (const auto& listener : listeners_) listener->start();
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+        workers_[i].post([this, i] { parts_[i]->watch(); });
+    for (const auto& entrance : entrances_) entrance->start();
 }
 
 void Server::sweep() {
@@ -185,49 +244,73 @@ void Server::sweep() {
 
 std::vector<Server::Served> Server::served() const {
     std::vector<Served> all;
-    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    for (const EntrancePtr& entrance : entrances_) {
         Served served;
-        served.listener = listener_names_[i];
-        served.address = listeners_[i]->text();
-        served.port = listeners_[i]->port();
+        served.listener = entrance->config().name;
+        served.address = entrance->listener().text();
+        served.port = entrance->listener().port();
         // "All addresses" is nothing a client can connect to.
         if (served.address.starts_with("0.0.0.0:")) served.address.replace(0, 7, "127.0.0.1");
         if (served.address.starts_with("[::]:")) served.address.replace(0, 4, "[::1]");
         served.paths.emplace_back(transports::http1::kWellKnown);
-        for (const std::string& label : labels_) {
+        for (const std::string& label : wiring_->labels) {
             served.paths.push_back(transports::http1::render_path(transports::http1::kWellKnown,
                                                                   label, Operation::unspecified));
         }
-        for (const std::string& alias : aliases_[i]) served.paths.push_back(alias);
+        for (const std::string& alias : entrance->config().aliases) served.paths.push_back(alias);
         all.push_back(std::move(served));
     }
     return all;
 }
 
 bool Server::drain(BootTime until) {
-    for (const auto& listener : listeners_) listener->stop();
+    draining_ = true;
+    for (const EntrancePtr& entrance : entrances_) entrance->stop();
     const bool ended = workers_.drain(until);
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-        std::promise<void> closed;
-        workers_[i].post([this, i, &closed] {
-            parts_[i]->close_upstreams();
-            closed.set_value();
-        });
-        closed.get_future().wait();
-    }
+    on_each_worker([this](std::size_t worker) { parts_[worker]->close_upstreams(); });
     workers_.stop();
+    started_ = false;
     cpu_.stop();
     kdf_.stop();
     return ended;
 }
 
 metrics::Snapshot Server::snapshot() const {
+    const bool ready = admin::judge_ready(health()).good;
+    const std::lock_guard lock{mutex_};
     metrics::Snapshot snapshot;
-    snapshot.listeners = listener_names_;
+    snapshot.samples.push_back(
+        {"cmpgate_ready", "1: /ready says so.", true, {}, ready ? 1.0 : 0.0});
+    snapshot.listeners = wiring_->listeners;
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
-    add_server_samples(snapshot, listener_names_, listeners_, upstream_names_, parts_,
-                       store_->sizes(), inventory_->sizes(), secrets_->counts());
+    add_server_samples(snapshot, *wiring_, entrances_, parts_, store_->sizes(), inventory_->sizes(),
+                       secrets_->counts());
+    add_expiry_samples(snapshot.samples, *wiring_->settings);
+    add_process_samples(snapshot.samples);
+    if (trail_ != nullptr) trail_->add_samples(snapshot.samples);
+    for (const Samples& more : more_samples_) more(snapshot.samples);
     return snapshot;
+}
+
+admin::HealthFacts Server::health() const {
+    const std::lock_guard lock{mutex_};
+    admin::HealthFacts facts;
+    facts.clock_fault = clock_fault(clock_.wall_now(), source_time());
+    facts.draining = draining_;
+    facts.store_fault = store_->fault();
+    facts.audit_failed = trail_ != nullptr && !trail_->usable();
+    facts.ready_without_upstream = wiring_->config.admin.ready_without_upstream;
+    for (const config::UpstreamConfig& upstream : wiring_->config.upstreams)
+        facts.upstreams.push_back({upstream.name, !is_up(upstream.name, parts_)});
+    const BootTime now = clock_.boot_now();
+    facts.serving = true;
+    for (const auto& parts : parts_) {
+        const BootTime turned = parts->last_turn();
+        if (turned == BootTime{}) facts.serving = false;  // not started yet
+        facts.workers.push_back(
+            {turned == BootTime{} ? std::chrono::nanoseconds{0} : now - turned});
+    }
+    return facts;
 }
 
 }  // namespace ra::app

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "metrics/prometheus_text.h"
+#include "ra/admin/health.h"
 #include "ra/app/config/config.h"
 #include "ra/app/cpu_pool.h"
 #include "ra/app/log.h"
@@ -17,7 +21,10 @@
 
 namespace ra::app {
 
+class AuditTrail;
+class Entrance;
 class WorkerParts;
+struct Wiring;
 
 /// The gateway of one process: workers, listeners, upstreams, store, wired as a configuration says.
 class Server {
@@ -29,9 +36,11 @@ public:
     };
 
     /// Binds the listeners. `lab_ca`: for upstreams "labca:"; may be null where there are none.
-    /// `log` and `lab_ca` outlive this. Throws std::runtime_error: a port is taken, and the like.
+    /// `trail`: null where nothing is written down. `log`, `lab_ca` and `trail` outlive this.
+    /// Throws std::runtime_error: a port is taken, and the like.
     Server(const config::Config& config, gateway::SettingsPtr settings, Log& log,
-           Exchange* lab_ca = nullptr, std::vector<Inherited> inherited = {});
+           Exchange* lab_ca = nullptr, std::vector<Inherited> inherited = {},
+           AuditTrail* trail = nullptr);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -40,6 +49,11 @@ public:
     /// Before start(): secrets that stand beside the configuration; those the store has already
     /// stay as they are. Throws std::runtime_error: too many, or another one has the reference.
     void add_secrets(std::vector<gateway::NewSecret> secrets);
+
+    /// Runs by another configuration from now on, whole or (std::runtime_error: a port is taken)
+    /// not at all. What did not change keeps its connections; messages under way finish under what
+    /// they began with. Workers and store stay as they are. On the thread that made this.
+    void reload(const config::Config& config, gateway::SettingsPtr settings);
 
     /// A URL somebody can use now.
     struct Served {
@@ -60,18 +74,29 @@ public:
     [[nodiscard]] metrics::Snapshot snapshot() const;
     /// What the store holds now. Any thread, also after drain().
     [[nodiscard]] gateway::Store::Sizes store_sizes() const { return store_->sizes(); }
+    [[nodiscard]] admin::HealthFacts health() const;
+
+    /// Further samples for snapshot(): of what only its owner knows (secrets, a ledger). Before
+    /// start(); called on the admin thread.
+    using Samples = std::function<void(std::vector<metrics::Sample>&)>;
+    void also_show(Samples samples) { more_samples_.push_back(std::move(samples)); }
 
 private:
-    void listen(const config::Config& config, std::vector<Inherited> inherited);
+    using EntrancePtr = std::shared_ptr<Entrance>;
+    [[nodiscard]] EntrancePtr enter(const config::ListenerConfig& listener, const Wiring& wiring,
+                                    std::vector<Inherited>& inherited);
+    /// Runs `work` on each worker, and waits until all have.
+    void on_each_worker(const std::function<void(std::size_t)>& work);
+    void forget_deserted();
     void sweep();
 
     Log& log_;
+    AuditTrail* trail_;
     SystemClock clock_;
-    std::vector<std::string> listener_names_;
-    std::vector<std::string> upstream_names_;
-    std::vector<std::string> labels_;
-    std::vector<std::vector<std::string>> aliases_;
     SystemRandom random_;  // for the constructor, and the gate
+    bool started_ = false;
+    std::atomic<bool> draining_ = false;
+    std::vector<Samples> more_samples_;
     std::unique_ptr<store::Memory> store_;
     std::unique_ptr<store::MemoryInventory> inventory_;
     std::unique_ptr<gateway::SecretGate> secrets_;
@@ -79,7 +104,10 @@ private:
     ThreadCpuPool kdf_;  // key derivations: after everything else
     transports::common::Workers workers_;
     std::vector<std::unique_ptr<WorkerParts>> parts_;  // one a worker
-    std::vector<std::unique_ptr<transports::common::Listener>> listeners_;
+    mutable std::mutex mutex_;  // what snapshot() reads on other threads, changed by reload()
+    std::shared_ptr<const Wiring> wiring_;
+    std::vector<EntrancePtr> entrances_;
+    std::vector<EntrancePtr> retired_;  // of earlier configurations; may have connections
 };
 
 }  // namespace ra::app

@@ -62,14 +62,14 @@ constexpr std::array<ClientMetric, 4> kClientMetrics{{
 
 }  // namespace
 
-void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::string>& listener_names,
-                        const std::vector<std::unique_ptr<transports::common::Listener>>& listeners,
-                        const std::vector<std::string>& upstream_names,
+void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
+                        const std::vector<std::shared_ptr<Entrance>>& entrances,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
                         const gateway::Inventory::Sizes& inventory,
                         const gateway::SecretGate::Counts& macs) {
     const std::size_t workers = parts.size();
+    const std::vector<config::UpstreamConfig>& upstreams = wiring.config.upstreams;
     const auto add = [&](std::string_view name, std::string_view help, bool gauge, Labels labels,
                          double value) {
         snapshot.samples.push_back({name, help, gauge, std::move(labels), value});
@@ -81,44 +81,46 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
     snapshot.operations.emplace_back("unparsed");
 
     for (const ListenerMetric& metric : kListenerMetrics) {
-        for (std::size_t i = 0; i < listeners.size(); ++i) {
-            add(metric.name, metric.help, metric.gauge, {{"listener", listener_names[i]}},
+        for (std::size_t i = 0; i < entrances.size(); ++i) {
+            add(metric.name, metric.help, metric.gauge, {{"listener", entrances[i]->config().name}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return listeners[i]->counters(w).*metric.counter;
+                    return entrances[i]->listener().counters(w).*metric.counter;
                 }));
         }
     }
     for (const ServerMetric& metric : kServerMetrics) {
-        for (std::size_t i = 0; i < listeners.size(); ++i) {
-            add(metric.name, metric.help, false, {{"listener", listener_names[i]}},
+        for (std::size_t i = 0; i < entrances.size(); ++i) {
+            add(metric.name, metric.help, false, {{"listener", entrances[i]->config().name}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return parts[w]->server(i).*metric.counter;
+                    return parts[w]->server_counters(entrances[i]->config().id).*metric.counter;
                 }));
         }
     }
-    for (std::size_t i = 0; i < listeners.size(); ++i) {
+    for (std::size_t i = 0; i < entrances.size(); ++i) {
         for (std::size_t status = 2; status < 6; ++status) {
             add("cmpgate_http_responses_total", "Responses by status class.", false,
-                {{"listener", listener_names[i]}, {"class", std::to_string(status) + "xx"}},
+                {{"listener", entrances[i]->config().name},
+                 {"class", std::to_string(status) + "xx"}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return parts[w]->server(i).statuses[status];
+                    return parts[w]->server_counters(entrances[i]->config().id).statuses[status];
                 }));
         }
     }
-    for (std::size_t i = 0; i < upstream_names.size(); ++i) {
+    for (std::size_t i = 0; i < upstreams.size(); ++i) {
         for (const ClientMetric& metric : kClientMetrics) {
             add("cmpgate_upstream_deliveries_total",
                 "Messages to the CA by how delivering them ended.", false,
-                {{"upstream", upstream_names[i]}, {"result", std::string(metric.result)}},
+                {{"upstream", upstreams[i].name}, {"result", std::string(metric.result)}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return parts[w]->client(i).*metric.counter;
+                    return parts[w]->client_counters(upstreams[i].name).*metric.counter;
                 }));
         }
     }
-    for (std::size_t i = 0; i < upstream_names.size(); ++i) {
+    for (std::size_t i = 0; i < upstreams.size(); ++i) {
         add("cmpgate_upstream_connections", "Connections to the CA.", true,
-            {{"upstream", upstream_names[i]}},
-            sum(workers, [&](std::size_t w) -> const Count& { return parts[w]->client(i).open; }));
+            {{"upstream", upstreams[i].name}}, sum(workers, [&](std::size_t w) -> const Count& {
+                return parts[w]->client_counters(upstreams[i].name).open;
+            }));
     }
     const std::pair<const char*, std::uint64_t> results[] = {
         {"verified", macs.verified}, {"failed", macs.failed}, {"throttled", macs.throttled}};
@@ -128,6 +130,12 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
     }
     add("cmpgate_secrets_locked_total", "Secrets locked because they were being guessed.", false,
         {}, static_cast<double>(macs.locked));
+    for (const config::UpstreamConfig& upstream : upstreams) {
+        add("cmpgate_upstream_up", "1: could be reached when last tried, or was not tried yet.",
+            true, {{"upstream", upstream.name}}, is_up(upstream.name, parts) ? 1 : 0);
+    }
+    add("cmpgate_config_generation", "1 at the start, one more with each reload.", true, {},
+        static_cast<double>(wiring.settings->generation));
     add("cmpgate_store_open", "Open transactions.", true, {}, static_cast<double>(sizes.open));
     add("cmpgate_store_remembered", "Transactions remembered against replay.", true, {},
         static_cast<double>(sizes.remembered));
@@ -137,6 +145,17 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
         static_cast<double>(inventory.keys));
     add("cmpgate_inventory_revoked", "Certificates known to be revoked through here.", true, {},
         static_cast<double>(inventory.revoked));
+}
+
+bool is_up(const std::string& upstream, const std::vector<std::unique_ptr<WorkerParts>>& parts) {
+    std::int64_t yes = 0;
+    std::int64_t no = 0;
+    for (const auto& one : parts) {
+        const WorkerParts::Reached& reached = one->reached(upstream);
+        yes = std::max(yes, reached.yes.load(std::memory_order_relaxed));
+        no = std::max(no, reached.no.load(std::memory_order_relaxed));
+    }
+    return no <= yes;
 }
 
 }  // namespace ra::app

@@ -5,20 +5,28 @@
 #include <vector>
 
 #include "metrics/prometheus_text.h"
-#include "ra/app/worker_parts.h"
+#include "ra/app/entrance.h"
 #include "ra/gateway/ports.h"
 #include "ra/gateway/secret_gate.h"
-#include "transports/common/listener.h"
 
 namespace ra::app {
 
 /// Version, names of operations, and what transports and store count, as samples.
-void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::string>& listener_names,
-                        const std::vector<std::unique_ptr<transports::common::Listener>>& listeners,
-                        const std::vector<std::string>& upstream_names,
+void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
+                        const std::vector<std::shared_ptr<Entrance>>& entrances,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
                         const gateway::Inventory::Sizes& inventory,
                         const gateway::SecretGate::Counts& macs);
+
+/// Reached, by whichever worker tried last; not tried yet counts as up.
+[[nodiscard]] bool is_up(const std::string& upstream,
+                         const std::vector<std::unique_ptr<WorkerParts>>& parts);
+
+/// When what the configuration trusts and signs with ends (S-44).
+void add_expiry_samples(std::vector<metrics::Sample>& samples, const gateway::Settings& settings);
+
+/// Of the process: time, memory, descriptors, threads.
+void add_process_samples(std::vector<metrics::Sample>& samples);
 
 }  // namespace ra::app

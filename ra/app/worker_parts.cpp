@@ -1,95 +1,197 @@
 #include "ra/app/worker_parts.h"
 
+#include <set>
 #include <stdexcept>
+
+#include "ra/app/couriers.h"
+#include "transports/http1/connector.h"
+#include "transports/http1/name_cache.h"
 
 namespace ra::app {
 
 using transports::common::Worker;
+using transports::http1::HttpClientCounters;
 using transports::http1::HttpClientSettings;
-using transports::http1::HttpCourier;
-using transports::http1::HttpServerSettings;
+using transports::http1::NameCache;
 
 namespace {
 
-HttpServerSettings server_settings(const config::ListenerConfig& listener, std::size_t index,
-                                   const WorkerParts::Shared& shared) {
-    HttpServerSettings settings;
-    settings.listener = static_cast<ListenerId>(index);
-    settings.aliases = listener.aliases;
-    settings.labels = shared.labels;
-    settings.max_body = shared.settings->limits.message_octets;
-    settings.idle_time = listener.idle_timeout;
-    settings.receive_time = listener.receive_timeout;
-    settings.send_time = listener.send_timeout;
-    settings.exchange_time = listener.exchange_timeout;
-    settings.max_requests = listener.max_requests;
-    return settings;
+void note(std::atomic<std::int64_t>& moment) noexcept {
+    moment.store(BootClock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-HttpClientSettings client_settings(const config::UpstreamConfig& upstream, const config::Url& url,
-                                   const WorkerParts::Shared& shared) {
-    auto parsed = transports::http1::parse_http_url(url.text);
-    if (!parsed)
-        throw std::runtime_error("upstream " + upstream.name + ": " + url.text + " is no http URL");
-    HttpClientSettings settings = HttpClientSettings::for_url(std::move(*parsed));
-    if (upstream.append_labels) settings.append_labels = *upstream.append_labels;
-    settings.max_connections = upstream.max_connections;
-    settings.max_waiting = upstream.max_waiting;
-    // The CA's answer carries chains: larger than what a device may send, and no less bounded.
-    settings.max_body = std::max(settings.max_body, shared.settings->limits.message_octets);
-    settings.connect_time = upstream.connect_timeout;
-    settings.idle_time = upstream.idle_timeout;
-    return settings;
-}
+/// A CA over its URLs, with the connections to them; gone with the last message that needs it.
+class HttpUpstream final : public gateway::Upstream {
+public:
+    HttpUpstream(Worker& worker, const config::UpstreamConfig& upstream, const cmp::Limits& limits,
+                 HttpClientCounters& counters, WorkerParts::Reached& reached, const Clock& clock)
+        : worker_{worker}, reached_{reached} {
+        std::vector<Courier*> urls;
+        for (const config::Url& url : upstream.urls) {
+            const HttpClientSettings settings = client_settings(upstream, url, limits);
+            couriers_.push_back(make_courier(worker, upstream, url, limits, counters));
+            names_.push_back(
+                std::make_unique<NameCache>(worker, settings.url.host, settings.url.port));
+            urls.push_back(couriers_.back().get());
+        }
+        upstream::ClientSettings settings;
+        settings.resend_identical = upstream.resend_identical;
+        client_ = std::make_unique<upstream::Client>(std::move(urls), clock, settings);
+    }
+    ~HttpUpstream() override { close(); }
+
+    asio::awaitable<gateway::SubmitResult> submit(gateway::UpstreamMessage message) override {
+        gateway::SubmitResult result = co_await client_->submit(std::move(message));
+        const auto* const not_sent = std::get_if<NotSent>(&result);
+        if (not_sent == nullptr) {
+            note(reached_.yes);
+        } else if (not_sent->why != "busy" && not_sent->why != "closed") {
+            note(reached_.no);
+        }
+        co_return result;
+    }
+    void close() noexcept override {
+        for (const auto& courier : couriers_) courier->close();
+    }
+    [[nodiscard]] bool needs_tending() const noexcept override {
+        for (std::size_t url = 0; url < client_->urls(); ++url) {
+            if (client_->health(url).down.get() != 0) return true;
+        }
+        return reached_.no.load(std::memory_order_relaxed) >
+               reached_.yes.load(std::memory_order_relaxed);
+    }
+    /// A connection is enough: nobody may come by with a message to find out that it is back.
+    asio::awaitable<void> tend() override {
+        static constexpr std::chrono::seconds kEvery{3};
+        co_await client_->probe();
+        const BootTime now = BootClock::now();
+        const BootTime failed{std::chrono::nanoseconds{reached_.no.load()}};
+        if (reached_.yes.load() >= reached_.no.load() || now - failed < kEvery) co_return;
+        note(reached_.no);
+        const bool there = co_await connects(now + kEvery);
+        note(there ? reached_.yes : reached_.no);
+    }
+
+private:
+    asio::awaitable<bool> connects(BootTime until) {
+        for (const auto& name : names_) {
+            const auto addresses = co_await name->lookup(until);
+            for (const auto& address : addresses) {
+                const auto stream = co_await transports::http1::connect_to(worker_, address, until);
+                if (stream == nullptr) continue;
+                stream->close();
+                co_return true;
+            }
+        }
+        co_return false;
+    }
+
+    Worker& worker_;
+    WorkerParts::Reached& reached_;
+    std::vector<std::unique_ptr<Courier>> couriers_;
+    std::vector<std::unique_ptr<NameCache>> names_;  // for connects()
+    std::unique_ptr<upstream::Client> client_;
+};
 
 }  // namespace
 
-WorkerParts::WorkerParts(Worker& worker, const Shared& shared)
-    : messages_{shared.listeners.size()},
-      audit_{shared.log, messages_, shared.listeners},
+std::shared_ptr<Wiring> make_wiring(const config::Config& config, gateway::SettingsPtr settings) {
+    auto wiring = std::make_shared<Wiring>();
+    wiring->config = config;
+    wiring->settings = std::move(settings);
+    std::set<std::string> labels;
+    for (const policy::ProfilePtr& profile : wiring->settings->profiles) {
+        for (const std::string& label : profile->match.labels) {
+            if (!label.empty()) labels.insert(label);
+        }
+    }
+    wiring->labels.assign(labels.begin(), labels.end());
+    for (const config::UpstreamConfig& upstream : config.upstreams) {
+        for (const config::Url& url : upstream.urls) {
+            if (!upstream.is_lab_ca())
+                (void)client_settings(upstream, url, wiring->settings->limits);
+        }
+    }
+    return wiring;
+}
+
+WorkerParts::WorkerParts(Worker& worker, const Shared& shared, const Wiring& wiring)
+    : worker_{worker},
+      clock_{shared.clock},
+      lab_ca_{shared.lab_ca},
+      messages_{wiring.listeners.size()},
+      audit_{shared.log, messages_, wiring.listeners, shared.trail},
       chains_{shared.clock} {
-    for (const config::UpstreamConfig& upstream : shared.config.upstreams)
-        connect(worker, upstream, shared);
-
-    std::map<std::string, gateway::Upstream*> upstreams;
-    for (const auto& [name, upstream] : upstreams_) upstreams.emplace(name, upstream.get());
+    prepare(wiring);
     gateway_ = std::make_unique<gateway::Gateway>(
-        gateway::Services{shared.store, shared.inventory, std::move(upstreams), audit_, shared.cpu,
-                          shared.clock, worker, worker.random(), chains_, &shared.secrets,
-                          &shared.kdf},
-        shared.settings);
+        gateway::Services{shared.store, shared.inventory, audit_, shared.cpu, shared.clock, worker, worker.random(),
+                          chains_, &shared.secrets, &shared.kdf},
+        snapshot(wiring));
+}
 
-    for (std::size_t i = 0; i < shared.config.listeners.size(); ++i) {
-        server_counters_.emplace_back();
-        servers_.emplace_back(worker, *gateway_,
-                              server_settings(shared.config.listeners[i], i, shared),
-                              server_counters_.back());
+void WorkerParts::prepare(const Wiring& wiring) {
+    messages_.make_room(wiring.listeners.size());
+    for (std::size_t id = 0; id < wiring.listeners.size(); ++id) server_counters_[id];
+    for (const config::UpstreamConfig& upstream : wiring.config.upstreams) {
+        client_counters_[upstream.name];
+        reached_[upstream.name];
     }
 }
 
-void WorkerParts::connect(Worker& worker, const config::UpstreamConfig& upstream,
-                          const Shared& shared) {
-    auto& counters = client_counters_.emplace_back();
-    if (upstream.is_lab_ca()) {
-        if (shared.lab_ca == nullptr)
-            throw std::runtime_error("upstream " + upstream.name + ": no lab CA was made");
-        upstreams_.emplace(upstream.name, std::make_unique<upstream::Local>(*shared.lab_ca));
-        return;
+void WorkerParts::watch() { turn(); }
+
+void WorkerParts::turn() {
+    static constexpr std::chrono::seconds kTurn{1};
+    const BootTime now = BootClock::now();
+    last_turn_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    worker_.schedule(now + kTurn, [this] { turn(); });
+    if (worker_.tasks().draining()) return;
+    for (const auto& one : watched_) {
+        if (const auto way = one.lock(); way != nullptr && way->needs_tending())
+            worker_.tasks().spawn("tend", tend(way));
     }
-    std::vector<Courier*> urls;
-    for (const config::Url& url : upstream.urls) {
-        couriers_.push_back(std::make_unique<HttpCourier>(
-            worker, client_settings(upstream, url, shared), counters));
-        urls.push_back(couriers_.back().get());
+}
+
+asio::awaitable<void> WorkerParts::tend(std::shared_ptr<gateway::Upstream> way) {
+    co_await way->tend();
+}
+
+void WorkerParts::use(const Wiring& wiring) {
+    audit_.use(wiring.listeners);
+    gateway_->use(snapshot(wiring), wiring.pinned_until);
+    worker_.schedule(wiring.pinned_until, [this] { gateway_->expire(BootClock::now()); });
+}
+
+gateway::SnapshotPtr WorkerParts::snapshot(const Wiring& wiring) {
+    auto made = std::make_shared<gateway::Snapshot>();
+    made->settings = wiring.settings;
+    watched_.clear();
+    for (const config::UpstreamConfig& upstream : wiring.config.upstreams) {
+        std::shared_ptr<gateway::Upstream>& way = made->upstreams[upstream.name];
+        if (wiring.kept.contains(upstream.name)) {
+            way = gateway_->snapshots().current()->upstreams.at(upstream.name);
+        } else {
+            way = connect(upstream, wiring);
+        }
+        watched_.push_back(way);
     }
-    upstream::ClientSettings settings;
-    settings.resend_identical = upstream.resend_identical;
-    upstreams_.emplace(upstream.name,
-                       std::make_unique<upstream::Client>(std::move(urls), shared.clock, settings));
+    return made;
+}
+
+std::shared_ptr<gateway::Upstream> WorkerParts::connect(const config::UpstreamConfig& upstream,
+                                                        const Wiring& wiring) {
+    if (!upstream.is_lab_ca()) {
+        return std::make_shared<HttpUpstream>(worker_, upstream, wiring.settings->limits,
+                                              client_counters_.at(upstream.name),
+                                              reached_.at(upstream.name), clock_);
+    }
+    if (lab_ca_ == nullptr)
+        throw std::runtime_error("upstream " + upstream.name + ": no lab CA was made");
+    return std::make_shared<upstream::Local>(*lab_ca_);
 }
 
 void WorkerParts::close_upstreams() noexcept {
-    for (const auto& courier : couriers_) courier->close();
+    for (const auto& [name, way] : gateway_->snapshots().current()->upstreams) way->close();
 }
 
 }  // namespace ra::app

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -8,13 +8,13 @@
 
 #include "metrics/message_counters.h"
 #include "ra/app/audit.h"
-#include "ra/app/config/config.h"
+#include "ra/app/wiring.h"
 #include "ra/crypto/trust.h"
 #include "ra/gateway/gateway.h"
 #include "ra/upstream/client.h"
 #include "transports/common/worker.h"
 #include "transports/http1/client.h"
-#include "transports/http1/server.h"
+#include "transports/http1/counters.h"
 
 namespace ra::app {
 
@@ -23,8 +23,6 @@ class WorkerParts {
 public:
     /// What is shared by all workers and outlives them.
     struct Shared {
-        const config::Config& config;  // for the constructor only
-        gateway::SettingsPtr settings;
         gateway::Store& store;
         gateway::Inventory& inventory;
         gateway::SecretGate& secrets;
@@ -32,42 +30,70 @@ public:
         gateway::CpuPool& kdf;
         const Clock& clock;
         Log& log;
-        const std::vector<std::string>& listeners;  // names
-        const std::vector<std::string>& labels;
         Exchange* lab_ca = nullptr;
+        AuditTrail* trail = nullptr;
     };
-    WorkerParts(transports::common::Worker& worker, const Shared& shared);
+    WorkerParts(transports::common::Worker& worker, const Shared& shared, const Wiring& wiring);
     WorkerParts(const WorkerParts&) = delete;
     WorkerParts& operator=(const WorkerParts&) = delete;
 
-    [[nodiscard]] transports::common::ConnectionHandler& http(std::size_t listener) {
-        return servers_[listener];
+    /// On the main thread, before use(): makes what use() and the metrics look up.
+    void prepare(const Wiring& wiring);
+    /// On the worker: from now on by this configuration. Connections to the upstreams it keeps go
+    /// on; the others end with what still needs them.
+    void use(const Wiring& wiring);
+    [[nodiscard]] Exchange& exchange() noexcept { return *gateway_; }
+    /// On the worker, once: begins to say every second that it turns, and to look after upstreams
+    /// that could not be reached.
+    void watch();
+    /// Any thread: when it last turned.
+    [[nodiscard]] BootTime last_turn() const noexcept {
+        return BootTime{std::chrono::nanoseconds{last_turn_.load(std::memory_order_relaxed)}};
     }
-    [[nodiscard]] gateway::Gateway& gateway() noexcept { return *gateway_; }
+
+    /// When an upstream was last reached, and last not; any thread.
+    struct Reached {
+        std::atomic<std::int64_t> yes{0}, no{0};  // BootTime, nanoseconds
+    };
+    /// Once prepare() knew it.
+    [[nodiscard]] const Reached& reached(const std::string& upstream) const {
+        return reached_.at(upstream);
+    }
+
     /// On the worker: closes idle connections to the CAs.
     void close_upstreams() noexcept;
 
     [[nodiscard]] const metrics::MessageCounters& messages() const noexcept { return messages_; }
-    [[nodiscard]] const transports::http1::HttpServerCounters& server(std::size_t listener) const {
-        return server_counters_[listener];
+    /// Once prepare() knew it; they stay as long as this.
+    [[nodiscard]] transports::http1::HttpServerCounters& server_counters(ListenerId listener) {
+        return server_counters_.at(static_cast<std::size_t>(listener));
     }
-    [[nodiscard]] const transports::http1::HttpClientCounters& client(std::size_t upstream) const {
-        return client_counters_[upstream];
+    [[nodiscard]] const transports::http1::HttpClientCounters& client_counters(
+        const std::string& upstream) const {
+        return client_counters_.at(upstream);
     }
 
 private:
-    void connect(transports::common::Worker& worker, const config::UpstreamConfig& upstream,
-                 const Shared& shared);
+    [[nodiscard]] std::shared_ptr<gateway::Upstream> connect(const config::UpstreamConfig& upstream,
+                                                             const Wiring& wiring);
+    [[nodiscard]] gateway::SnapshotPtr snapshot(const Wiring& wiring);
 
+    void turn();
+    static asio::awaitable<void> tend(std::shared_ptr<gateway::Upstream> way);
+
+    transports::common::Worker& worker_;
+    const Clock& clock_;
+    Exchange* lab_ca_;
+    std::atomic<std::int64_t> last_turn_{0};
+    std::map<std::string, Reached> reached_;  // by name; prepare() adds
+    // The worker's: those of the configuration in use.
+    std::vector<std::weak_ptr<gateway::Upstream>> watched_;
     metrics::MessageCounters messages_;
+    std::map<std::string, transports::http1::HttpClientCounters> client_counters_;
+    std::map<std::size_t, transports::http1::HttpServerCounters> server_counters_;
     WorkerAudit audit_;
     crypto::ChainVerifier chains_;
-    std::deque<transports::http1::HttpClientCounters> client_counters_;  // by upstream
-    std::deque<transports::http1::HttpServerCounters> server_counters_;  // by listener
-    std::vector<std::unique_ptr<Courier>> couriers_;
-    std::map<std::string, std::unique_ptr<gateway::Upstream>> upstreams_;
     std::unique_ptr<gateway::Gateway> gateway_;
-    std::deque<transports::http1::HttpServer> servers_;  // by listener
 };
 
 }  // namespace ra::app

@@ -1,9 +1,11 @@
 #include "ra/crypto/digest.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "ra/asn1/certificate.h"
 #include "ra/asn1/oids.h"
+#include "ra/base/secret.h"
 #include "ra/crypto/algorithms.h"
 #include "ra/crypto/ossl.h"
 
@@ -51,6 +53,26 @@ Sha256 sha256(ByteView first, ByteView second) {
                       EVP_DigestFinal_ex(context.get(), digest.data(), &length) == 1;
     if (!good) throw std::runtime_error("SHA-256 failed");
     return digest;
+}
+
+Sha256 hmac_sha256(ByteView key, ByteView first, ByteView second) {
+    // RFC 2104, over the digest of above: libcrypto's one-shot fetches its algorithm each time.
+    constexpr std::size_t kBlock = 64;
+    constexpr std::uint8_t kInner = 0x36;
+    constexpr std::uint8_t kOuter = 0x5c;
+    std::array<std::uint8_t, kBlock> block{};
+    const Sha256 hashed = key.size() > kBlock ? sha256(key) : Sha256{};
+    const ByteView used = key.size() > kBlock ? ByteView{hashed} : key;
+    std::copy(used.begin(), used.end(), block.begin());
+    for (std::uint8_t& octet : block) octet ^= kInner;
+    Bytes inner{block.begin(), block.end()};
+    append(inner, first);
+    const Sha256 middle = sha256(inner, second);
+    for (std::uint8_t& octet : block) octet ^= kInner ^ kOuter;
+    const Sha256 mac = sha256(block, middle);
+    wipe(block.data(), block.size());
+    wipe(inner.data(), kBlock);
+    return mac;
 }
 
 Result<Bytes> cert_hash(ByteView certificate,

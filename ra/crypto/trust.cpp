@@ -59,6 +59,8 @@ TrustStore::~TrustStore() = default;
 std::uint64_t TrustStore::generation() const noexcept { return impl_->generation; }
 const std::vector<CertificatePtr>& TrustStore::anchors() const noexcept { return impl_->anchors; }
 
+WallTime TrustStore::crl_next_update() const noexcept { return impl_->crl_next_update; }
+
 TrustStorePtr TrustStore::of(std::vector<CertificatePtr> anchors) {
     if (anchors.empty()) throw std::runtime_error("no trust anchor");
     return std::make_shared<TrustStore>(build(std::move(anchors), {}));

@@ -29,6 +29,8 @@ public:
     /// Differs between any two stores of a process: part of the cache key (S-33).
     [[nodiscard]] std::uint64_t generation() const noexcept;
     [[nodiscard]] const std::vector<CertificatePtr>& anchors() const noexcept;
+    /// The earliest nextUpdate of its CRLs; WallTime::max(): there are none.
+    [[nodiscard]] WallTime crl_next_update() const noexcept;
 
     struct Impl;
     explicit TrustStore(std::unique_ptr<const Impl> impl);

@@ -35,18 +35,20 @@ std::size_t octets_of(const Reply& reply) noexcept {
 
 }  // namespace
 
-Gateway::Gateway(Services services, SettingsPtr settings)
+Gateway::Gateway(Services services, SnapshotPtr snapshot)
     : services_{std::move(services)},
       kdf_{services_.kdf_pool != nullptr ? *services_.kdf_pool : services_.cpu, services_.timers},
-      settings_{std::move(settings)} {
+      snapshots_{std::move(snapshot)} {
     services_.kdf = &kdf_;
 }
 
 Gateway::~Gateway() = default;
 
 asio::awaitable<Reply> Gateway::exchange(Arrival arrival) {
-    const SettingsPtr settings = settings_;  // this message's snapshot
-    if (running_ >= settings->concurrent_exchanges) co_return Overloaded{};
+    const SnapshotPtr snapshot = snapshots_.current();  // this message's
+    const SettingsPtr& settings = snapshot->settings;
+    if (running_ >= settings->concurrent_exchanges || !services_.audit.usable())
+        co_return Overloaded{};
     ++running_;
     struct Leave {
         std::size_t& running;
@@ -55,14 +57,17 @@ asio::awaitable<Reply> Gateway::exchange(Arrival arrival) {
 
     Progress progress{*settings};
     progress.started = services_.clock.boot_now();
+    progress.lapped = progress.started;
     progress.deadline = arrival.deadline;
     progress.ended.trace = arrival.trace;
     progress.ended.listener = arrival.listener;
     progress.ended.octets_in = arrival.der.size();
+    progress.with_digests = services_.audit.is_durable();
+    if (progress.with_digests) progress.ended.digests.received = crypto::sha256(arrival.der);
     const std::string peer = arrival.peer.address;
     progress.ended.peer = peer;
 
-    Relay relay{services_, *settings, progress};
+    Relay relay{services_, snapshots_, snapshot, progress};
     auto outcome = co_await relay.run(std::move(arrival));
     Reply reply = Overloaded{};
     if (outcome) {
@@ -72,21 +77,39 @@ asio::awaitable<Reply> Gateway::exchange(Arrival arrival) {
         const bool may_sign = progress.authentic || spend_signature();
         reply = co_await build_error_reply(progress, outcome.error(), may_sign, services_);
     }
-    if (progress.held)
-        co_await settle(services_.store, progress, reply, services_.clock.boot_now());
+    if (progress.held) {
+        const BootTime now = services_.clock.boot_now();
+        progress.lap(Stage::answer, now);
+        co_await settle(services_.store, progress, reply, now);
+        progress.lap(Stage::store, services_.clock.boot_now());
+    }
 
     progress.ended.transaction_id = progress.transaction_id;
     progress.ended.sender = progress.sender;
     progress.ended.octets_out = octets_of(reply);
-    progress.ended.total = services_.clock.boot_now() - progress.started;
-    services_.audit.record(progress.ended);
+    const BootTime now = services_.clock.boot_now();
+    progress.lap(Stage::answer, now);
+    progress.ended.total = now - progress.started;
+    if (const auto* answer = std::get_if<Answer>(&reply); answer && progress.with_digests)
+        progress.ended.digests.sent = crypto::sha256(answer->der);
+    if (!progress.with_digests) {
+        services_.audit.record(progress.ended);
+        co_return reply;
+    }
+    const bool written = co_await services_.audit.write_down(progress.ended);
+    // What has happened is kept: a repetition gets it once that can be written down again.
+    if (!written) co_return Overloaded{};
     co_return reply;
+}
+
+void Gateway::use(SnapshotPtr snapshot, BootTime until) {
+    snapshots_.use(std::move(snapshot), services_.clock.boot_now(), until);
 }
 
 /// A token bucket of one second's worth (S-31).
 bool Gateway::spend_signature() {
     const auto now = services_.clock.boot_now().time_since_epoch();
-    const double rate = settings_->signed_refusals_per_second;
+    const double rate = snapshots_.current()->settings->signed_refusals_per_second;
     const double earned =
         std::chrono::duration<double>(now - signed_refusals_.refilled).count() * rate;
     signed_refusals_.tokens = std::min(rate, signed_refusals_.tokens + earned);

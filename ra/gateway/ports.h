@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
 #include <memory>
@@ -43,8 +44,9 @@ struct Record {
     crypto::Sha256 request_digest{};  // ProtectedPart of the message in flight, or answered last
     std::shared_ptr<const Bytes> answer;  // kept for repetition; null: none, or evicted
     std::shared_ptr<const Bytes>
-        request;          // the first request, until a certificate has been checked
-    std::string profile;  // pinned (S-06)
+        request;                   // the first request, until a certificate has been checked
+    std::string profile;           // pinned (S-06)
+    std::uint64_t generation = 0;  // of the configuration it began under, within this process
     std::string upstream;
     Operation operation{};  // path of the first request: follow-ups use the same
     std::string label;
@@ -123,6 +125,8 @@ struct Store {
         std::size_t open = 0, remembered = 0, kept_octets = 0, watches = 0;
     };
     [[nodiscard]] virtual Sizes sizes() const = 0;
+    /// Why it cannot be used now (disk full, locked); empty: it can. Any thread.
+    [[nodiscard]] virtual std::string fault() const { return {}; }
 };
 
 /// What went through this gateway and counts for later requests (S-14, S-33); policy says how.
@@ -176,6 +180,12 @@ using SubmitResult = std::variant<Answered, NotSent, Unknown, RejectedByTranspor
 struct Upstream {
     virtual ~Upstream() = default;
     virtual asio::awaitable<SubmitResult> submit(UpstreamMessage message) = 0;
+    /// Closes idle connections, lets open exchanges end.
+    virtual void close() noexcept {}
+    /// Something of it could not be reached when last tried: tend() is to be called every second.
+    [[nodiscard]] virtual bool needs_tending() const noexcept { return false; }
+    /// Tries, without a message, whether it can be again.
+    virtual asio::awaitable<void> tend() { co_return; }
 };
 
 /// Work that would block a worker (key derivation, slow signatures).
@@ -184,6 +194,17 @@ struct CpuPool {
     /// Runs `work` elsewhere; resumes on the caller's executor. False: the queue is full, not run.
     virtual asio::awaitable<bool> run(std::function<void()> work) = 0;
 };
+
+/// What the time of a message goes into.
+enum class Stage : std::uint8_t {
+    parse,     // and look up, select a profile
+    origin,    // protection and chain
+    decide,    // POP and rules
+    store,     // claims, answers kept
+    upstream,  // waiting for the CA
+    answer,    // the CA's answer matched, our own built
+};
+inline constexpr std::size_t kStages = 6;
 
 /// What is written down of each message: one log line, one metric, one audit record. Views and
 /// octets are as received: whoever prints them escapes them.
@@ -205,11 +226,29 @@ struct Ended {
     std::size_t octets_in = 0, octets_out = 0;
     bool verified = false;  // false: opaque or not reached
     std::chrono::nanoseconds total{}, upstream_wait{};
+    std::array<std::chrono::nanoseconds, kStages> stages{};  // zero: not reached
     bool possibly_issued = false;  // ledger of possibly issued certificates (S-04)
+
+    /// SHA-256 of the octets as they came and went, where the audit wants them: what proves that a
+    /// message was forwarded, and its answer delivered, unchanged. Absent: there were none.
+    struct Digests {
+        std::optional<crypto::Sha256> received, forwarded, answered, sent;
+    } digests;
 };
 struct Audit {
     virtual ~Audit() = default;
     virtual void record(const Ended& ended) = 0;
+
+    /// Whether write_down() is to be called instead of record(), with Ended::digests, which cost a
+    /// microsecond for each KiB.
+    [[nodiscard]] virtual bool is_durable() const noexcept { return false; }
+    /// False: nothing may happen now, because it could not be written down (S-42).
+    [[nodiscard]] virtual bool usable() const noexcept { return true; }
+    /// Like record(), and durable when it returns; false: the answer must not go out.
+    virtual asio::awaitable<bool> write_down(const Ended& ended) {
+        record(ended);
+        co_return true;
+    }
 };
 
 }  // namespace ra::gateway

@@ -44,8 +44,16 @@ struct Progress {
     bool authentic = false;
     /// Set only when the request's own MAC has verified (S-20): every answer is protected with it.
     VerifiedMacPtr mac;
+    bool with_digests = false;  // Audit::is_durable()
 
     std::optional<Held> held;
+
+    /// The time since the last lap went into `stage`.
+    void lap(Stage stage, BootTime now) noexcept {
+        ended.stages[static_cast<std::size_t>(stage)] += now - lapped;
+        lapped = now;
+    }
+    BootTime lapped{};
 
     /// Takes what parsed.
     void took(const cmp::PKIMessage& message);

@@ -20,20 +20,6 @@ bool is_follow_up(BodyType type) noexcept {
     return type == BodyType::certConf || type == BodyType::pollReq;
 }
 
-/// The certificate a message says protects it: the first of extraCerts. Empty: none.
-ByteView claimed_certificate(const cmp::PKIMessage& message) noexcept {
-    asn1::DerReader certificates{message.extra_certs};
-    const auto first = certificates.read_any("extraCerts");
-    return first ? first->whole : ByteView{};
-}
-
-policy::ProfilePtr find_profile(const Settings& settings, std::string_view name) {
-    for (const policy::ProfilePtr& profile : settings.profiles) {
-        if (profile->name == name) return profile;
-    }
-    return nullptr;
-}
-
 }  // namespace
 
 asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
@@ -50,7 +36,10 @@ asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
 
     std::optional<Versioned> claim;
     if (is_follow_up((*parsed)->type)) claim = co_await find_claim(parsed->message());
+    if (claim) pinned_ = snapshots_.of(claim->record.generation);
+    lap(Stage::parse);
     auto authentic = co_await authenticate(std::move(*parsed), arrival, claim);
+    lap(Stage::origin);
     if (!authentic) co_return std::move(authentic).error();
     progress_.authentic = authentic->origin().verified;
     progress_.ended.verified = authentic->origin().verified;
@@ -58,63 +47,6 @@ asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
     if (mac_) progress_.mac = mac_->mac;
     digest_ = crypto::sha256(authentic->message().protected_content());
     co_return co_await carry_on(std::move(*authentic), arrival);
-}
-
-/// A follow-up names its transaction by transactionID and certificate or reference: only claims
-/// here, which choose the profile and the certificate to verify with.
-asio::awaitable<std::optional<Versioned>> Relay::find_claim(const cmp::PKIMessage& message) {
-    auto claims = co_await services_.store.find_claims(*message.header.transaction_id);
-    const ByteView certificate = claimed_certificate(message);
-    const bool is_mac = crypto::protection_kind(message) == crypto::ProtectionKind::mac;
-    for (Versioned& claim : claims) {
-        const crypto::CertificatePtr& signer = claim.record.signer;
-        if (is_mac && claim.record.verified && signer != nullptr) continue;
-        if (certificate.empty() || signer == nullptr || equal(signer->der(), certificate))
-            co_return std::move(claim);
-    }
-    co_return std::nullopt;
-}
-
-asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
-    cmp::ParsedMessage parsed, const Arrival& arrival, const std::optional<Versioned>& claim) {
-    const policy::ProfilePtr pinned =
-        claim ? find_profile(settings_, claim->record.profile) : nullptr;
-    const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised};
-    auto profiled = policy::select(std::move(parsed), at, settings_.profiles, pinned);
-    if (!profiled) co_return Failure{std::move(profiled).error()};
-    progress_.ended.profile = profiled->profile().name;
-
-    const auto plan = policy::plan_origin(*profiled, services_.clock.wall_now());
-    if (!plan) co_return Failure{plan.error()};
-    policy::OriginFacts facts;
-    if (plan->kind == policy::OriginPlan::Kind::signature) {
-        facts = gather_signature(*profiled, *plan, claim);
-    } else if (plan->kind == policy::OriginPlan::Kind::mac) {
-        auto gathered =
-            co_await gather_mac(services_, *profiled, *plan, arrival.peer, progress_.deadline);
-        if (!gathered) co_return std::move(gathered).error();
-        facts = gathered->facts;
-        if (gathered->mac != nullptr) mac_ = std::move(*gathered);
-    }
-    facts.peer = arrival.peer.address;
-    auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
-    if (!authentic) co_return Failure{std::move(authentic).error()};
-    co_return std::move(*authentic);
-}
-
-policy::OriginFacts Relay::gather_signature(const policy::ProfiledMessage& profiled,
-                                            const policy::OriginPlan& plan,
-                                            const std::optional<Versioned>& claim) {
-    policy::OriginFacts facts;
-    const cmp::PKIMessage& message = profiled.message();
-    const bool kept = message.extra_certs.empty() && claim && claim->record.signer != nullptr;
-    facts.chain = kept ? services_.chains.verify(*plan.trust, claim->record.signer->der(), {})
-                       : services_.chains.verify(*plan.trust, message.extra_certs);
-    if (plan.ra_trust != nullptr)
-        facts.ra_chain = services_.chains.verify(*plan.ra_trust, message.extra_certs);
-    const Result<crypto::Chain>& found = facts.chain ? facts.chain : facts.ra_chain;
-    if (found) facts.signature = crypto::verify_signature_protection(message, found->leaf->key());
-    return facts;
 }
 
 /// Is the secret of this MAC good for what comes? Transactions that began while it was may end.
@@ -142,9 +74,11 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
     const TransactionKey key{message.origin().principal, progress_.transaction_id};
     const BodyType type = message.message().type;
     std::optional<Versioned> found = co_await services_.store.find(key);
+    lap(Stage::store);
     if (auto good = check_secret(found.has_value(), type); !good) co_return std::move(good).error();
     if (found) {
         auto now = co_await settled(key, std::move(*found));
+        lap(Stage::store);
         if (!now) co_return std::move(now).error();
         found = std::move(*now);
         if (found->record.request_digest == digest_) co_return repeat(found->record);
@@ -165,6 +99,7 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
     }
     const policy::InventoryFacts known = co_await look_up(*proven);
     policy::Decision decision = policy::decide(*proven, services_.clock.wall_now(), known);
+    lap(Stage::decide);
     if (auto* refuse = std::get_if<Refuse>(&decision)) co_return Failure{std::move(*refuse)};
 
     if (found) {
@@ -182,6 +117,7 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
                                      "lost a race for it"}};
         }
     }
+    lap(Stage::store);
     co_return co_await forward(*proven, arrival);
 }
 
@@ -231,6 +167,7 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
     record.request_type = message.type;
     record.request_digest = digest_;
     record.profile = profile.name;
+    record.generation = settings_.generation;
     record.upstream = profile.upstream;
     record.operation = arrival.advised;
     record.label = arrival.label;
@@ -330,17 +267,22 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
 asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& request,
                                                const Arrival& arrival) {
     const cmp::PKIMessage& message = request.message();
-    const auto upstream = settings_.upstreams.find(progress_.held->record.upstream);
-    progress_.ended.upstream = upstream->second.name;
+    const UpstreamSettings* const upstream = upstream_settings(progress_.held->record.upstream);
+    if (upstream == nullptr) {
+        co_return Failure{UpstreamFault{"no-upstream", PKIFailureInfo::systemFailure,
+                                        progress_.held->record.upstream, false}};
+    }
+    progress_.ended.upstream = upstream->name;
 
     auto answered = co_await submit(message);
     if (!answered) co_return std::move(answered).error();
 
     // The answer is there: whatever is wrong with it, the request was sent.
     progress_.held->on_failure = OnFailure::finish;
+    if (progress_.with_digests) progress_.ended.digests.answered = crypto::sha256(answered->der);
     progress_.held->record.url = answered->url;
     Asked asked{message.type,           progress_.held->record, progress_.transaction_id,
-                progress_.sender_nonce, request.profile(),      upstream->second};
+                progress_.sender_nonce, request.profile(),      *upstream};
     AnswerKey answer_key;
     if (progress_.mac != nullptr) {
         asked.under_secret = true;
@@ -359,10 +301,20 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
     co_return co_await conclude(std::move(*matched));
 }
 
+/// Who may answer for a CA is of now, like all trust; an upstream that is gone keeps what it had
+/// for the transactions it began.
+const UpstreamSettings* Relay::upstream_settings(const std::string& name) const noexcept {
+    for (const Settings* settings : {&settings_, pinned_->settings.get()}) {
+        const auto found = settings->upstreams.find(name);
+        if (found != settings->upstreams.end()) return &found->second;
+    }
+    return nullptr;
+}
+
 asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message) {
     Held& held = *progress_.held;
-    const auto upstream = services_.upstreams.find(held.record.upstream);
-    if (upstream == services_.upstreams.end()) {
+    const auto upstream = pinned_->upstreams.find(held.record.upstream);
+    if (upstream == pinned_->upstreams.end()) {
         co_return Failure{UpstreamFault{"no-upstream", PKIFailureInfo::systemFailure,
                                         held.record.upstream, false}};
     }
@@ -375,9 +327,11 @@ asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message)
     out.deadline = progress_.deadline;
     out.trace = progress_.ended.trace;
 
+    if (progress_.with_digests) progress_.ended.digests.forwarded = crypto::sha256(out.der);
     const BootTime sent_at = services_.clock.boot_now();
     SubmitResult result = co_await upstream->second->submit(std::move(out));
-    progress_.ended.upstream_wait = services_.clock.boot_now() - sent_at;
+    lap(Stage::upstream);
+    progress_.ended.upstream_wait = progress_.lapped - sent_at;
 
     if (auto* answered = std::get_if<Answered>(&result)) co_return std::move(*answered);
     if (auto* rejected = std::get_if<RejectedByTransport>(&result)) {
@@ -423,8 +377,10 @@ asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched) {
     auto answer = std::make_shared<const Bytes>(std::move(matched.parsed).release());
     record.answer = answer;
     progress_.held.reset();
+    lap(Stage::answer);
     const AdvanceResult result =
         co_await services_.store.advance(held.key, held.version, std::move(record));
+    lap(Stage::store);
     if (std::holds_alternative<Conflict>(result)) {
         // Expired under us: the device still gets its answer; nothing will follow.
         progress_.ended.detail = "transaction expired before its answer came";

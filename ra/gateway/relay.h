@@ -10,8 +10,14 @@ namespace ra::gateway {
 /// Gateway::exchange(), which answers what fails here and settles what it holds.
 class Relay {
 public:
-    Relay(Services& services, const Settings& settings, Progress& progress) noexcept
-        : services_{services}, settings_{settings}, progress_{progress} {}
+    /// `snapshot`: what is current as the message comes. All outlive it.
+    Relay(Services& services, const Snapshots& snapshots, const SnapshotPtr& snapshot,
+          Progress& progress) noexcept
+        : services_{services},
+          snapshots_{snapshots},
+          settings_{*snapshot->settings},
+          pinned_{snapshot},
+          progress_{progress} {}
 
     /// The reply, with its transaction settled; or why there is none, with progress.held naming
     /// what remains to be settled.
@@ -24,6 +30,9 @@ private:
                                          const policy::OriginPlan& plan,
                                          const std::optional<Versioned>& claim);
     Outcome<void> check_secret(bool known_transaction, cmp::BodyType type);
+    Result<crypto::Chain> verify_chain(const policy::Profile& profile, bool for_ra,
+                                       const crypto::TrustStore& trust, ByteView leaf,
+                                       ByteView others);
     asio::awaitable<std::optional<Versioned>> find_claim(const cmp::PKIMessage& message);
     asio::awaitable<Outcome<Reply>> carry_on(policy::AuthenticMessage message,
                                              const Arrival& arrival);
@@ -39,6 +48,7 @@ private:
                                   const Arrival& arrival) const;
     asio::awaitable<Outcome<Reply>> forward(const policy::ProvenRequest& request,
                                             const Arrival& arrival);
+    [[nodiscard]] const UpstreamSettings* upstream_settings(const std::string& name) const noexcept;
     asio::awaitable<Outcome<Answered>> submit(const cmp::PKIMessage& message);
     asio::awaitable<Outcome<Reply>> conclude(MatchedResponse matched);
     asio::awaitable<policy::InventoryFacts> look_up(const policy::ProvenRequest& request);
@@ -49,9 +59,12 @@ private:
     asio::awaitable<void> note_revoked(const policy::Origin& origin);
 
     void keep_key(const Record& record);
+    void lap(Stage stage) noexcept { progress_.lap(stage, services_.clock.boot_now()); }
 
     Services& services_;
-    const Settings& settings_;
+    const Snapshots& snapshots_;
+    const Settings& settings_;  // current as the message came
+    SnapshotPtr pinned_;        // that its transaction began under; else the current one
     Progress& progress_;
     crypto::Sha256 digest_{};      // of ProtectedPart
     std::optional<MacFacts> mac_;  // of a request whose MAC verified

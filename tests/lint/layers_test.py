@@ -22,6 +22,7 @@ MAY_INCLUDE = {
     "ra/store": CORES + ["policy", "ra/exchange.h", "ra/gateway/ports.h"],
     "ra/upstream": CORES + ["policy", "metrics/count.h", "ra/exchange.h", "ra/gateway/ports.h"],
     "ra/labca": CORES + ["ra/exchange.h"],
+    "ra/admin": ["ra/base"],
     "metrics": ["ra/base"],
     "transports/common": SEAM,
     "transports/http1": SEAM + ["transports/common"],
@@ -48,7 +49,7 @@ LIBRARY_ONLY_IN = {
     r"systemd/": [r"ra/app/"],
     r"boost/json": [r"ra/cmp/(.*\.cpp|inspect_tree\.h)$", r"ra/app/.*\.cpp$"],
     r"boost/beast": [r"transports/common/asio_impl\.cpp$", r"transports/http1/"],
-    r"boost/asio": [r"ra/exchange\.h$", r"ra/(gateway|upstream|store|labca|app)/", r"transports/"],
+    r"boost/asio": [r"ra/exchange\.h$", r"ra/(gateway|upstream|store|labca|admin|app)/", r"transports/"],
     # Sockets and timers stay behind the transports and the Timers of the ports.
     r"boost/asio/(ip|ssl|local|posix)\b": [r"transports/", r"ra/app/"],
     r"boost/asio/.*(timer|signal_set)": [r"transports/common/", r"ra/app/"],

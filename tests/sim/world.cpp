@@ -32,27 +32,38 @@ World::World(std::uint64_t seed, bool trace)
       pool_{kernel, faults.pool_full},
       audit_{*this},
       chains_{kernel} {
-    const gateway::SettingsPtr shared = settings();
+    const gateway::SnapshotPtr first = snapshot();
     for (std::size_t i = 0; i < kWorkers; ++i) {
-        const gateway::Services services{store_, inventory_, {{"ca", &upstream_}}, audit_, pool_,
-                                         kernel, kernel,     kernel.random(),      chains_};
-        workers_.push_back(std::make_unique<gateway::Gateway>(services, shared));
+        const gateway::Services services{store_, inventory_, audit_,          pool_,  kernel,
+                                         kernel, kernel.random(), chains_};
+        workers_.push_back(std::make_unique<gateway::Gateway>(services, first));
     }
 }
 
 World::~World() { kernel.abandon(); }
 
-gateway::SettingsPtr World::settings() {
+gateway::SnapshotPtr World::snapshot() {
+    auto made = std::make_shared<gateway::Snapshot>();
+    made->settings = settings(++generation_);
+    // The world's own, not the snapshot's.
+    made->upstreams["ca"] = {std::shared_ptr<void>{}, &upstream_};
+    return made;
+}
+
+/// Every other configuration has other profiles: transactions go on with those they began under.
+gateway::SettingsPtr World::settings(std::uint64_t generation) {
     const Pki& pki = Pki::get();
+    const std::string suffix = generation % 2 == 0 ? "-renamed" : "";
     auto made = std::make_shared<gateway::Settings>();
+    made->generation = generation;
     auto verified = std::make_shared<policy::Profile>();
-    verified->name = "signed";
+    verified->name = "signed" + suffix;
     verified->match.listeners = {kSigned};
     verified->origin.trust = pki.trust;
     verified->rules.keys = {policy::KeyPattern::parse("ec:P-256")};
     verified->upstream = "ca";
     auto opaque = std::make_shared<policy::Profile>();
-    opaque->name = "opaque";
+    opaque->name = "opaque" + suffix;
     opaque->match.listeners = {kOpaque};
     opaque->origin.kind = policy::OriginSettings::Kind::opaque;
     opaque->upstream = "ca";
@@ -66,6 +77,15 @@ gateway::SettingsPtr World::settings() {
     made->reply_credential = pki.gateway;
     made->poll_time = std::chrono::hours{24};
     return made;
+}
+
+void World::reload(const std::function<void(gateway::Settings&)>& change, Span grace) {
+    auto next = std::make_shared<gateway::Snapshot>(*snapshot());
+    auto changed = std::make_shared<gateway::Settings>(*next->settings);
+    change(*changed);
+    next->settings = changed;
+    if (!changed->upstreams.contains("ca")) next->upstreams.clear();
+    for (const auto& worker : workers_) worker->use(next, kernel.boot_now() + grace);
 }
 
 void World::say(const std::string& what) const {
@@ -128,7 +148,13 @@ asio::awaitable<void> World::disturb() {
             say("clock is off by " + std::to_string(off.count()) + " s");
         }
         if (random.chance(faults.reloads)) {
-            workers_[random.below(workers_.size())]->use(settings());
+            // A worker first, then the others: messages of the old and the new meet.
+            const gateway::SnapshotPtr next = snapshot();
+            const std::size_t begin = random.below(workers_.size());
+            for (std::size_t i = 0; i < workers_.size(); ++i) {
+                workers_[(begin + i) % workers_.size()]->use(next, kernel.boot_now() + 24h);
+                co_await kernel.sleep(std::chrono::milliseconds{random.below(50)});
+            }
             say("reload");
         }
     }

@@ -36,6 +36,10 @@ public:
     /// Runs until every spawned coroutine ended, then until all that was begun must have ended.
     void run();
 
+    /// Every worker runs by the next configuration, with `change` made to it; what is open may go
+    /// on under what it pinned for `grace`.
+    void reload(const std::function<void(ra::gateway::Settings&)>& change, Span grace);
+
     Kernel kernel;
     Faults faults;
     Genuine genuine;
@@ -57,12 +61,14 @@ private:
     private:
         const World& world_;
     };
-    [[nodiscard]] static ra::gateway::SettingsPtr settings();
+    [[nodiscard]] ra::gateway::SnapshotPtr snapshot();
+    [[nodiscard]] static ra::gateway::SettingsPtr settings(std::uint64_t generation);
     void check_step();
     asio::awaitable<void> disturb();
 
     bool trace_;
     std::size_t calls_ = 0, answers_ = 0;
+    std::uint64_t generation_ = 0;
     Span swept_{0};
     ra::store::Memory memory_;
     ra::store::MemoryInventory inventory_;

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -105,6 +107,38 @@ ListenSockets open_listen_sockets(const std::string& address, std::uint16_t port
     made.port = endpoint.port();
     made.text = text_of(endpoint);
     return made;
+}
+
+ListenSockets open_unix_socket(const std::string& path, bool for_all, int backlog) {
+    const auto fault = [&path](const std::string& why) {
+        return std::runtime_error{"cannot listen on unix:" + path + ": " + why};
+    };
+    const auto system_fault = [&fault] { return fault(std::generic_category().message(errno)); };
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path)
+        throw fault("a path of 1 to " + std::to_string(sizeof address.sun_path - 1) + " octets");
+    path.copy(address.sun_path, path.size());
+    const auto* const to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+
+    struct stat found{};
+    if (::lstat(path.c_str(), &found) == 0) {
+        if (!S_ISSOCK(found.st_mode)) throw fault("something else than a socket is there");
+        const OwnedDescriptor probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        if (::connect(probe.get(), to, sizeof address) == 0)
+            throw fault("it is taken by another program");
+        if (errno != ECONNREFUSED || ::unlink(path.c_str()) < 0) throw system_fault();
+    }
+    OwnedDescriptor made{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (made.get() < 0) throw system_fault();
+    // Nobody may connect before the mode says who may: it is set between bind and listen.
+    if (::bind(made.get(), to, sizeof address) < 0) throw system_fault();
+    const mode_t mode = for_all ? 0666 : 0600;
+    if (::chmod(path.c_str(), mode) < 0 || ::listen(made.get(), backlog) < 0) throw system_fault();
+    ListenSockets sockets;
+    sockets.sockets.push_back(std::move(made));
+    sockets.text = "unix:" + path;
+    return sockets;
 }
 
 ListenSockets adopt_listen_socket(int descriptor, std::size_t count) {

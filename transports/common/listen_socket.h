@@ -36,6 +36,11 @@ struct ListenSockets {
 [[nodiscard]] ListenSockets open_listen_sockets(const std::string& address, std::uint16_t port,
                                                 std::size_t count, int backlog);
 
+/// A Unix socket at `path`, whose directory exists. A socket file that nobody listens on (left by a
+/// crash) is replaced, anything else there is a fault. `for_all`: any user may connect, else only
+/// ours. Throws as open_listen_sockets().
+[[nodiscard]] ListenSockets open_unix_socket(const std::string& path, bool for_all, int backlog);
+
 /// The same from a listening descriptor that somebody else opened (socket activation): duplicated
 /// once for each worker; `descriptor` stays the caller's.
 [[nodiscard]] ListenSockets adopt_listen_socket(int descriptor, std::size_t count);

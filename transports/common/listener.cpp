@@ -41,6 +41,7 @@ bool concerns_peer(int error) noexcept {
 }
 
 ra::PeerFacts facts_of(const asio::ip::tcp::endpoint& peer) {
+    if (peer.data()->sa_family == AF_UNIX) return {};
     auto address = peer.address();
     // A dual-stack socket shows IPv4 peers mapped; rules and logs name them as IPv4.
     if (address.is_v6() && address.to_v6().is_v4_mapped()) {
@@ -69,6 +70,13 @@ public:
         error_code ignored;
         socket_.close(ignored);
         pause_.notify();
+    }
+
+    void limit(std::uint32_t most) noexcept { limit_ = most; }
+    void retire() {
+        stop();
+        handler_.retire();
+        worker_.tasks().close_idle(&handler_);
     }
 
     ListenerCounters counters;
@@ -114,7 +122,7 @@ private:
         counters.open.add();
         auto stream = std::make_unique<Accepted>(shared_from_this(), socket, facts_of(peer));
         auto session = handler_.serve(*stream);
-        worker_.tasks().spawn_session("session", std::move(stream), std::move(session));
+        worker_.tasks().spawn_session("session", std::move(stream), std::move(session), &handler_);
         return Took::one;
     }
 
@@ -156,11 +164,12 @@ Listener::Listener(const ListenerSettings& settings, std::vector<Seat> seats)
                settings, seats} {}
 
 Listener::Listener(ListenSockets sockets, const ListenerSettings& settings, std::vector<Seat> seats)
-    : port_{sockets.port}, text_{std::move(sockets.text)} {
-    const auto open = std::make_shared<std::atomic<std::uint32_t>>(0);
+    : port_{sockets.port},
+      text_{std::move(sockets.text)},
+      open_{std::make_shared<std::atomic<std::uint32_t>>(0)} {
     for (std::size_t i = 0; i < seats.size(); ++i) {
         acceptors_.push_back(std::make_shared<Acceptor>(seats[i], std::move(sockets.sockets[i]),
-                                                        settings.max_connections, open));
+                                                        settings.max_connections, open_));
     }
 }
 
@@ -177,6 +186,20 @@ void Listener::stop() {
         acceptor->worker_.post([acceptor] { acceptor->stop(); });
     }
 }
+
+void Listener::retire() {
+    for (const auto& acceptor : acceptors_) {
+        acceptor->worker_.post([acceptor] { acceptor->retire(); });
+    }
+}
+
+void Listener::limit(std::uint32_t max_connections) {
+    for (const auto& acceptor : acceptors_) {
+        acceptor->worker_.post([acceptor, max_connections] { acceptor->limit(max_connections); });
+    }
+}
+
+std::uint32_t Listener::open() const noexcept { return open_->load(std::memory_order_relaxed); }
 
 const ListenerCounters& Listener::counters(std::size_t seat) const noexcept {
     return acceptors_[seat]->counters;

@@ -21,6 +21,8 @@ struct ConnectionHandler {
     virtual boost::asio::awaitable<void> serve(ByteStream& stream) = 0;
     /// Sent to a connection over the limit before it is closed; empty: nothing.
     [[nodiscard]] virtual ra::ByteView busy() const noexcept { return {}; }
+    /// On its worker: connections end after the exchange they are in.
+    virtual void retire() noexcept {}
 };
 
 struct ListenerSettings {
@@ -61,6 +63,13 @@ public:
     void start();
     /// From any thread: accepting ends (soon); open connections go on.
     void stop();
+    /// From any thread: stop(), and open connections end: idle ones at once, the others after the
+    /// exchange they are in.
+    void retire();
+    /// From any thread: a new bound for max_connections; those that are open stay.
+    void limit(std::uint32_t max_connections);
+    /// Connections that are open, of all workers.
+    [[nodiscard]] std::uint32_t open() const noexcept;
 
     [[nodiscard]] const ListenerCounters& counters(std::size_t seat) const noexcept;
 
@@ -69,6 +78,7 @@ private:
 
     std::uint16_t port_ = 0;
     std::string text_;
+    std::shared_ptr<std::atomic<std::uint32_t>> open_;
     std::vector<std::shared_ptr<Acceptor>> acceptors_;
 };
 

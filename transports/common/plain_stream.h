@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "transports/common/byte_stream.h"
 #include "transports/common/timer_wheel.h"
 #include "transports/common/worker.h"
@@ -23,6 +26,15 @@ public:
     void shutdown_write() noexcept override;
     void close() noexcept override;
     const ra::PeerFacts& peer() const noexcept override { return peer_; }
+
+    /// Who connected over a Unix socket, by the kernel's word: with groups, supplementary ones too.
+    struct LocalPeer {
+        std::uint32_t uid = 0;
+        std::uint32_t pid = 0;
+        std::vector<std::uint32_t> gids;
+    };
+    /// nullopt: not a Unix socket.
+    [[nodiscard]] std::optional<LocalPeer> local_peer() const;
 
     /// The pending error of a connection attempt (SO_ERROR), after wait_write().
     [[nodiscard]] error_code connect_error() noexcept;

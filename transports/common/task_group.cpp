@@ -15,7 +15,7 @@ TaskGroup::~TaskGroup() {
 }
 
 TaskGroup::Task* TaskGroup::add(std::string_view name) {
-    auto* const task = new Task{name, nullptr, nullptr, nullptr, first_};
+    auto* const task = new Task{name, nullptr, nullptr, nullptr, nullptr, first_};
     if (first_ != nullptr) first_->previous = task;
     first_ = task;
     ++size_;
@@ -33,8 +33,9 @@ void TaskGroup::spawn(std::string_view name, asio::awaitable<void> task) {
 }
 
 void TaskGroup::spawn_session(std::string_view name, std::unique_ptr<ByteStream> stream,
-                              asio::awaitable<void> task) {
+                              asio::awaitable<void> task, const void* owner) {
     Task* const entry = add(name);
+    entry->owner = owner;
     entry->stream = std::move(stream);
     asio::co_spawn(context_, std::move(task),
                    [this, entry](std::exception_ptr fault) { ended(entry, std::move(fault)); });
@@ -53,6 +54,13 @@ void TaskGroup::ended(Task* task, std::exception_ptr fault) noexcept {
     --size_;
     if (fault && log_) log_(name, std::move(fault));
     if (size_ == 0 && when_empty_) when_empty_();
+}
+
+void TaskGroup::close_idle(const void* owner) noexcept {
+    for (Task* task = first_; task != nullptr; task = task->next) {
+        if (task->owner == owner && task->stream != nullptr && task->stream->idle())
+            task->stream->close();
+    }
 }
 
 void TaskGroup::drain() noexcept {

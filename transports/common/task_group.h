@@ -35,8 +35,12 @@ public:
 
     /// Runs the session of a connection, which cancel() ends by closing `stream`: cheaper than a
     /// cancellation slot in each wait. The stream is kept until the session has ended.
+    /// `owner`: whose session it is, for close_idle().
     void spawn_session(std::string_view name, std::unique_ptr<ByteStream> stream,
-                       boost::asio::awaitable<void> task);
+                       boost::asio::awaitable<void> task, const void* owner = nullptr);
+
+    /// Closes the sessions of `owner` that wait for a request.
+    void close_idle(const void* owner) noexcept;
 
     /// Closes the sessions that wait for a request and asks the others to end after their exchange:
     /// they see draining().
@@ -55,6 +59,7 @@ private:
         std::string_view name;
         std::unique_ptr<ByteStream> stream;
         std::unique_ptr<boost::asio::cancellation_signal> signal;
+        const void* owner = nullptr;
         Task* previous = nullptr;
         Task* next = nullptr;
     };

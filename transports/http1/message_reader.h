@@ -51,9 +51,9 @@ protected:
     static void refuse_header(ErrorCode& error) noexcept;
     /// The announced length is over the limit: stops the parser before any content.
     void check_length(ErrorCode& error) noexcept;
+    void on_field_impl(Field name, View name_text, View value, ErrorCode& error) override;
 
 private:
-    void on_field_impl(Field name, View name_text, View value, ErrorCode& error) override;
     void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode& error) override;
     std::size_t on_body_impl(View body, ErrorCode& error) override;
     void on_chunk_header_impl(std::uint64_t size, View extensions, ErrorCode& error) override;

@@ -17,12 +17,16 @@ std::string_view reason_of(unsigned status) noexcept {
             return "Accepted";
         case 400:
             return "Bad Request";
+        case 403:
+            return "Forbidden";
         case 404:
             return "Not Found";
         case 405:
             return "Method Not Allowed";
         case 408:
             return "Request Timeout";
+        case 409:
+            return "Conflict";
         case 411:
             return "Length Required";
         case 413:
@@ -31,6 +35,8 @@ std::string_view reason_of(unsigned status) noexcept {
             return "Unsupported Media Type";
         case 417:
             return "Expectation Failed";
+        case 422:
+            return "Unprocessable Content";
         case 431:
             return "Request Header Fields Too Large";
         case 500:
@@ -65,7 +71,10 @@ ResponseHead::ResponseHead(const HeadFacts& facts) noexcept {
         text_[size_++] = static_cast<std::uint8_t>(kDigits[octet >> 4]);
         text_[size_++] = static_cast<std::uint8_t>(kDigits[octet & 0x0f]);
     }
-    if (facts.status == 405) add("\r\nAllow: POST");
+    if (facts.status == 405) {
+        add("\r\nAllow: ");
+        add(facts.allow);
+    }
     if (facts.retry_after != 0) {
         add("\r\nRetry-After: ");
         add_number(facts.retry_after);

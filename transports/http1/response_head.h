@@ -18,7 +18,8 @@ struct HeadFacts {
     std::string_view content_type;  // empty: no content
     std::size_t content_length = 0;
     ra::TraceId trace;
-    std::string_view date;  // IMF-fixdate
+    std::string_view date;            // IMF-fixdate
+    std::string_view allow = "POST";  // with 405
     bool close = false;
     bool say_keep_alive = false;  // to HTTP/1.0 clients that asked
     unsigned retry_after = 0;     // seconds; 0: none

@@ -81,18 +81,23 @@ void skip_line_breaks(ra::ByteView& octets) noexcept {
 
 HttpServer::HttpServer(common::Worker& worker, ra::Exchange& exchange, HttpServerSettings settings,
                        HttpServerCounters& counters)
-    : worker_{worker},
-      exchange_{exchange},
-      settings_{std::move(settings)},
-      counters_{counters},
-      known_paths_{describe_paths(settings_)} {}
+    : worker_{worker}, exchange_{exchange}, counters_{counters} {
+    use(std::move(settings));
+}
+
+void HttpServer::use(HttpServerSettings settings) {
+    auto rules = std::make_shared<Rules>();
+    rules->known_paths = describe_paths(settings);
+    rules->settings = std::move(settings);
+    rules_ = std::move(rules);
+}
 
 ra::ByteView HttpServer::busy() const noexcept { return ra::as_bytes(kBusy); }
 
 asio::awaitable<void> HttpServer::serve(ByteStream& stream) {
     std::uint32_t served = 0;
-    while (!worker_.tasks().draining()) {
-        stream.expires_after(settings_.idle_time);
+    while (!ending()) {
+        stream.expires_after(rules_->settings.idle_time);
         stream.set_idle(true);
         const Ready ready = co_await stream.wait_read();
         stream.set_idle(false);
@@ -112,18 +117,20 @@ asio::awaitable<HttpServer::Next> HttpServer::serve_ready(ByteStream& stream,
                                                           std::uint32_t& served) {
     ra::Bytes surplus;
     do {
-        RequestReader reader{settings_.max_header, settings_.max_body, settings_.aliases};
-        Next next = co_await receive(stream, reader, surplus);
+        const std::shared_ptr<const Rules> rules = rules_;
+        const HttpServerSettings& settings = rules->settings;
+        RequestReader reader{settings.max_header, settings.max_body, settings.aliases};
+        Next next = co_await receive(stream, *rules, reader, surplus);
         if (next != Next::request) co_return next;
         surplus = reader.take_surplus();
-        next = co_await answer(stream, reader, served);
+        next = co_await answer(stream, *rules, reader, served);
         if (next == Next::close) co_return next;
     } while (!surplus.empty());
     co_return Next::done;
 }
 
-asio::awaitable<HttpServer::Next> HttpServer::receive(ByteStream& stream, RequestReader& reader,
-                                                      ra::Bytes& surplus) {
+asio::awaitable<HttpServer::Next> HttpServer::receive(ByteStream& stream, const Rules& rules,
+                                                      RequestReader& reader, ra::Bytes& surplus) {
     bool begun = false;      // the first octet came; its deadline runs
     bool continued = false;  // "100 Continue" was sent
     ra::Bytes first = std::move(surplus);
@@ -144,14 +151,14 @@ asio::awaitable<HttpServer::Next> HttpServer::receive(ByteStream& stream, Reques
             const Stage stage = reader.feed(octets);
             if (stage == Stage::done) co_return Next::request;
             if (stage == Stage::malformed) {
-                co_await refuse(stream, reader.refusal());
+                co_await refuse(stream, rules, reader.refusal());
                 co_return Next::close;
             }
         }
         first.clear();
         if (!begun && !octets.empty()) {
             begun = true;
-            stream.expires_after(settings_.receive_time);
+            stream.expires_after(rules.settings.receive_time);
         }
         if (!begun) co_return Next::done;
         if (reader.wants_continue() && !continued) {
@@ -163,22 +170,22 @@ asio::awaitable<HttpServer::Next> HttpServer::receive(ByteStream& stream, Reques
         const Ready ready = co_await stream.wait_read();
         if (ready == Ready::timed_out) {
             counters_.timeouts.add();
-            co_await refuse(stream, 408);
+            co_await refuse(stream, rules, 408);
         }
         if (ready != Ready::ready) co_return Next::close;
     }
 }
 
-asio::awaitable<HttpServer::Next> HttpServer::answer(ByteStream& stream, RequestReader& reader,
-                                                     std::uint32_t& served) {
+asio::awaitable<HttpServer::Next> HttpServer::answer(ByteStream& stream, const Rules& rules,
+                                                     RequestReader& reader, std::uint32_t& served) {
     PathFacts path = reader.take_path();
     ra::Arrival arrival;
     arrival.der = reader.take_body();
-    arrival.listener = settings_.listener;
+    arrival.listener = rules.settings.listener;
     arrival.label = std::move(path.label);
     arrival.advised = path.operation;
     arrival.peer = stream.peer();
-    arrival.deadline = ra::BootClock::now() + settings_.exchange_time;
+    arrival.deadline = ra::BootClock::now() + rules.settings.exchange_time;
     worker_.random().fill(arrival.trace.octets);
 
     counters_.requests.add();
@@ -193,12 +200,12 @@ asio::awaitable<HttpServer::Next> HttpServer::answer(ByteStream& stream, Request
         broken = true;
         worker_.report("exchange", std::current_exception());
     }
-    const ra::ByteView content = map_reply(reply, known_paths_, facts);
+    const ra::ByteView content = map_reply(reply, rules.known_paths, facts);
     if (broken) facts.status = 500;
-    facts.close = !reader.keep_alive() || worker_.tasks().draining() ||
-                  (settings_.max_requests != 0 && served >= settings_.max_requests);
+    facts.close = !reader.keep_alive() || ending() ||
+                  (rules.settings.max_requests != 0 && served >= rules.settings.max_requests);
     facts.say_keep_alive = reader.http_1_0();
-    const bool sent = co_await send(stream, facts, content);
+    const bool sent = co_await send(stream, rules, facts, content);
     if (!sent) {
         counters_.dropped_replies.add();
         co_return Next::close;
@@ -208,7 +215,8 @@ asio::awaitable<HttpServer::Next> HttpServer::answer(ByteStream& stream, Request
     co_return Next::close;
 }
 
-asio::awaitable<bool> HttpServer::send(ByteStream& stream, HeadFacts facts, ra::ByteView content) {
+asio::awaitable<bool> HttpServer::send(ByteStream& stream, const Rules& rules, HeadFacts facts,
+                                       ra::ByteView content) {
     facts.content_length = content.size();
     facts.date = date_.now();
     counters_.status(facts.status);
@@ -217,12 +225,12 @@ asio::awaitable<bool> HttpServer::send(ByteStream& stream, HeadFacts facts, ra::
     const std::size_t sent = stream.try_write(head.octets(), content, error);
     if (!error) co_return true;
     if (error != asio::error::would_block) co_return false;
-    stream.expires_after(settings_.send_time);
+    stream.expires_after(rules.settings.send_time);
     error = co_await stream.write(head.octets(), content, sent);
     co_return !error;
 }
 
-asio::awaitable<void> HttpServer::refuse(ByteStream& stream, unsigned status) {
+asio::awaitable<void> HttpServer::refuse(ByteStream& stream, const Rules& rules, unsigned status) {
     HeadFacts facts;
     facts.status = status;
     facts.close = true;
@@ -230,9 +238,9 @@ asio::awaitable<void> HttpServer::refuse(ByteStream& stream, unsigned status) {
     ra::ByteView content;
     if (status == 404) {
         facts.content_type = kText;
-        content = ra::as_bytes(known_paths_);
+        content = ra::as_bytes(rules.known_paths);
     }
-    const bool sent = co_await send(stream, facts, content);
+    const bool sent = co_await send(stream, rules, facts, content);
     if (sent) co_await linger(stream);
 }
 

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -38,28 +39,39 @@ public:
 
     boost::asio::awaitable<void> serve(common::ByteStream& stream) override;
     [[nodiscard]] ra::ByteView busy() const noexcept override;
+    void retire() noexcept override { retired_ = true; }
+
+    /// On its worker, from now on; a request under way ends under what it began with.
+    void use(HttpServerSettings settings);
 
     /// The text of a 404: the paths that exist.
-    [[nodiscard]] const std::string& known_paths() const noexcept { return known_paths_; }
+    [[nodiscard]] const std::string& known_paths() const noexcept { return rules_->known_paths; }
 
 private:
     enum class Next : std::uint8_t { request, done, close };
+    /// What one request is served by.
+    struct Rules {
+        HttpServerSettings settings;
+        std::string known_paths;
+    };
 
     boost::asio::awaitable<Next> serve_ready(common::ByteStream& stream, std::uint32_t& served);
-    boost::asio::awaitable<Next> receive(common::ByteStream& stream, RequestReader& reader,
-                                         ra::Bytes& surplus);
-    boost::asio::awaitable<Next> answer(common::ByteStream& stream, RequestReader& reader,
-                                        std::uint32_t& served);
-    boost::asio::awaitable<bool> send(common::ByteStream& stream, HeadFacts facts,
-                                      ra::ByteView content);
-    boost::asio::awaitable<void> refuse(common::ByteStream& stream, unsigned status);
+    boost::asio::awaitable<Next> receive(common::ByteStream& stream, const Rules& rules,
+                                         RequestReader& reader, ra::Bytes& surplus);
+    boost::asio::awaitable<Next> answer(common::ByteStream& stream, const Rules& rules,
+                                        RequestReader& reader, std::uint32_t& served);
+    boost::asio::awaitable<bool> send(common::ByteStream& stream, const Rules& rules,
+                                      HeadFacts facts, ra::ByteView content);
+    boost::asio::awaitable<void> refuse(common::ByteStream& stream, const Rules& rules,
+                                        unsigned status);
     boost::asio::awaitable<void> linger(common::ByteStream& stream);
+    [[nodiscard]] bool ending() const noexcept { return retired_ || worker_.tasks().draining(); }
 
     common::Worker& worker_;
     ra::Exchange& exchange_;
-    HttpServerSettings settings_;
+    std::shared_ptr<const Rules> rules_;
     HttpServerCounters& counters_;
-    std::string known_paths_;
+    bool retired_ = false;
     DateText date_;
 };
 

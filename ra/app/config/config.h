@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -8,6 +10,7 @@
 #include <vector>
 
 #include "policy/profile.h"
+#include "ra/admin/roles.h"
 #include "ra/app/config/faults.h"
 #include "ra/app/config/values.h"
 #include "ra/cmp/limits.h"
@@ -28,6 +31,7 @@ struct TrustConfig {
 
 struct ListenerConfig {
     std::string name;
+    ListenerId id{};  // its place in the file, until number_listeners() says otherwise
     Url url;
     Place at;                          // of the url
     std::vector<std::string> aliases;  // further paths
@@ -113,6 +117,8 @@ struct StoreConfig {
     std::optional<unsigned> opaque_percent;  // none: 50, or 100 where all profiles are opaque
     std::size_t certified_keys = 65'536;     // S-14
     std::size_t revoked = 16'384;            // S-33
+
+    friend bool operator==(const StoreConfig&, const StoreConfig&) = default;
 };
 
 struct LimitsConfig {
@@ -133,11 +139,36 @@ struct LogConfig {
     std::string to = "stderr";  // stderr, stdout, or a path
 };
 
+/// Where operators reach the running gateway, and who may do what there (S-40).
+struct AdminConfig {
+    struct At {
+        std::string unix_path;  // else `http`
+        Url http;               // on loopback
+        std::string text;
+        Place at;
+    };
+    std::vector<At> urls;
+    admin::LocalRoles roles{static_cast<std::uint32_t>(::geteuid())};
+    bool ready_without_upstream = true;
+};
+
+/// Where it is written down, so that it can be proved, what became of each message (S-42).
+struct AuditConfig {
+    std::string path;  // empty: nowhere
+    Located<Source> key;
+    Located<std::string> credential;  // that signs checkpoints; empty: none does
+    std::string node;                 // empty: hop
+    bool refuse_on_failure = true;
+    Place at;
+};
+
 struct Config {
     std::string file;       // for messages
     std::string directory;  // that relative paths begin at
     unsigned workers = 0;   // 0: one a processor
+    Place workers_at;
     std::chrono::seconds drain_timeout{20};
+    std::chrono::seconds reload_grace{3600};  // what open transactions pinned outlives a reload
     bool allow_lab_ca = false;
     Located<std::string> reply_credential;  // empty: none
     std::string hop = "cmpgate";
@@ -147,8 +178,11 @@ struct Config {
     std::vector<ProfileConfig> profiles;
     std::vector<SecretConfig> secrets;
     StoreConfig store;
+    Place store_at;
     LimitsConfig limits;
     LogConfig log;
+    AdminConfig admin;
+    AuditConfig audit;
 };
 
 /// Reads and judges a configuration. What is wrong is added to `faults`; the result is of use only

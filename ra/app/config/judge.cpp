@@ -281,6 +281,7 @@ void judge_upstreams(const Config& config, const std::set<const UpstreamConfig*>
 void judge(const Config& config, Faults& faults) {
     judge_listeners(config, faults);
     judge_credential_name(config, config.reply_credential, "reply_credential", faults);
+    judge_credential_name(config, config.audit.credential, "audit.credential", faults);
     if (config.profiles.empty()) faults.error({}, "no [[profile]]: every message would be refused");
 
     std::set<std::string> names;

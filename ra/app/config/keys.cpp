@@ -8,8 +8,8 @@ const std::vector<SectionKeys>& all_keys() {
     // clang-format off
     static const std::vector<SectionKeys> keys = {
         {Section::root, "the top level",
-         {"version", "workers", "drain_timeout", "allow_lab_ca", "reply_credential", "hop", "listener", "upstream",
-          "credential", "secret", "profile", "store", "limits", "log"}},
+         {"version", "workers", "drain_timeout", "reload_grace", "allow_lab_ca", "reply_credential", "hop", "listener", "upstream",
+          "credential", "secret", "profile", "store", "limits", "log", "admin", "audit"}},
         {Section::listener, "[[listener]]",
          {"name", "url", "aliases", "max_connections", "receive_timeout", "idle_timeout", "send_timeout",
           "exchange_timeout", "max_requests"}},
@@ -38,6 +38,8 @@ const std::vector<SectionKeys>& all_keys() {
           "id_min", "id_max", "kid", "template_extensions", "mac_iterations", "mac_iterations_min", "exchanges", "signed_refusals", "open_time", "poll_time",
           "replay_horizon"}},
         {Section::log, "[log]", {"level", "format", "to"}},
+        {Section::audit, "[audit]", {"to", "key", "credential", "node", "on_failure"}},
+        {Section::admin, "[admin]", {"url", "view", "approve", "secrets", "config", "upstream_down"}},
     };
     // clang-format on
     return keys;

@@ -22,6 +22,8 @@ enum class Section {
     store,
     limits,
     log,
+    admin,
+    audit,
 };
 
 struct SectionKeys {

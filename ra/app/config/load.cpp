@@ -41,6 +41,7 @@ public:
 
     std::shared_ptr<gateway::Settings> load() {
         auto settings = std::make_shared<gateway::Settings>();
+        settings->generation = generation_;
         settings->limits = config_.limits.message;
         settings->hop = config_.hop;
         settings->open_time = config_.limits.open_time;
@@ -49,6 +50,8 @@ public:
         settings->concurrent_exchanges = config_.limits.exchanges;
         settings->signed_refusals_per_second = config_.limits.signed_refusals;
         for (const CredentialConfig& credential : config_.credentials) load_credential(credential);
+        for (const auto& [name, credential] : credentials_)
+            settings->credentials.push_back(credential);
         settings->reply_credential = reply_credential();
         for (const UpstreamConfig& upstream : config_.upstreams) {
             settings->upstreams.emplace(upstream.name, load_upstream(upstream));
@@ -199,9 +202,30 @@ private:
 
 }  // namespace
 
+Secret load_audit_key(const Config& config, Faults& faults) {
+    static constexpr std::size_t kLeast = 32;  // as long as the MAC
+    if (config.audit.path.empty()) return {};
+    try {
+        const Material key{config.audit.key.value, config.directory};
+        if (key.exposed())
+            throw std::runtime_error(config.audit.key.value.text() +
+                                     " may be read by others; chmod 0600 it (S-24)");
+        std::string text = key.read();
+        Secret secret{to_bytes(as_bytes(text))};
+        wipe(text.data(), text.size());
+        if (secret.reveal().size() < kLeast)
+            throw std::runtime_error(config.audit.key.value.text() + " has fewer than 32 octets");
+        return secret;
+    } catch (const std::exception& fault) {
+        faults.error(config.audit.key.at, fault.what());
+        return {};
+    }
+}
+
 std::shared_ptr<gateway::Settings> load_settings(const Config& config, Faults& faults,
                                                  std::uint64_t generation) {
     auto settings = Loader{config, faults, generation}.load();
+    static_cast<void>(load_audit_key(config, faults));
     return faults.has_errors() ? nullptr : settings;
 }
 

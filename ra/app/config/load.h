@@ -5,6 +5,7 @@
 #include <string>
 
 #include "ra/app/config/config.h"
+#include "ra/base/secret.h"
 #include "ra/gateway/gateway.h"
 
 namespace ra::app::config {
@@ -19,5 +20,7 @@ namespace ra::app::config {
 /// `faults`; the result holds what is not.
 [[nodiscard]] std::vector<gateway::NewSecret> load_secrets(const Config& config, WallTime now,
                                                            Faults& faults);
+/// The key of the audit trail's MACs; a fault of it is added to `faults`. Empty: there is none.
+[[nodiscard]] Secret load_audit_key(const Config& config, Faults& faults);
 
 }  // namespace ra::app::config

@@ -129,13 +129,18 @@ bool known_version(const Table& root) {
 }
 
 /// nullopt: of a version that is not ours to read.
-std::optional<Config> read_root(const Node& document, Faults& faults) {
+std::optional<Config> read_root(const Node& document, const std::string& file, Faults& faults) {
     Config config;
+    config.file = file;
+    config.directory = std::filesystem::path(file).parent_path().string();
     const Node empty{.kind = Node::Kind::table, .at = {}, .text = {}, .items = {}, .entries = {}};
     const Table root{document, Section::root, faults};
     if (!known_version(root)) return std::nullopt;
 
     config.workers = static_cast<unsigned>(root.integer("workers", 0, 1024, 0));
+    config.workers_at = root.at("workers");
+    config.reload_grace =
+        root.duration("reload_grace", seconds{0}, kDay * 366, config.reload_grace);
     config.drain_timeout =
         root.duration("drain_timeout", seconds{0}, seconds{3600}, config.drain_timeout);
     config.allow_lab_ca = root.boolean("allow_lab_ca", false);
@@ -166,8 +171,11 @@ std::optional<Config> read_root(const Node& document, Faults& faults) {
         return node != nullptr ? *node : empty;
     };
     config.store = read_store(section("store"), faults);
+    config.store_at = root.at("store");
     config.limits = read_limits(section("limits"), faults);
     config.log = read_log(section("log"), faults);
+    config.audit = read_audit(section("audit"), config.directory, faults);
+    config.admin = read_admin(section("admin"), config.directory, faults);
 
     check_names(config.listeners, "listener", faults);
     check_names(config.upstreams, "upstream", faults);
@@ -180,14 +188,12 @@ std::optional<Config> read_root(const Node& document, Faults& faults) {
 Config parse_config(const std::string& text, const std::string& file, Faults& faults) {
     std::optional<Config> read;
     try {
-        read = read_root(parse_toml(text, file), faults);
+        read = read_root(parse_toml(text, file), file, faults);
     } catch (const SyntaxError& fault) {
         faults.error(fault.at(), std::string("syntax: ") + fault.what());
     }
     if (!read) return {};
     Config config = std::move(*read);
-    config.file = file;
-    config.directory = std::filesystem::path(file).parent_path().string();
     judge(config, faults);
     return config;
 }

@@ -72,6 +72,7 @@ ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults
     listener.at = node.at;
     if (node.kind != Node::Kind::table) return listener;
     listener.name = read_name(table, "listener", index);
+    listener.id = static_cast<ListenerId>(index);
     read_listener_url(table, listener);
     for (const Located<std::string>& alias : table.texts("aliases")) {
         if (!alias.value.starts_with('/') ||

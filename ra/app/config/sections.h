@@ -14,6 +14,11 @@ namespace ra::app::config {
 [[nodiscard]] UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] SecretConfig read_secret(const Node& node, Faults& faults);
+[[nodiscard]] AuditConfig read_audit(const Node& node, const std::string& directory,
+                                     Faults& faults);
+/// `directory`: where relative paths begin. Users and groups are looked up on this machine.
+[[nodiscard]] AdminConfig read_admin(const Node& node, const std::string& directory,
+                                     Faults& faults);
 /// `listeners`: for match.listener.
 [[nodiscard]] ProfileConfig read_profile(const Node& node, std::size_t index,
                                          const std::vector<ListenerConfig>& listeners,

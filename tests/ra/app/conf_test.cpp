@@ -57,6 +57,7 @@ public:
         write(directory_.path() / "ra-key", credential->key->pem());
         write(directory_.path() / "ra-passphrase", "not needed\n");
         write(directory_.path() / "press-17.secret", "0123456789abcdef0123456789abcdef\n");
+        write(directory_.path() / "audit-key", std::string(64, 'k') + "\n");
         ::setenv("CREDENTIALS_DIRECTORY", directory_.path().c_str(), 1);
     }
     ~World() { ::unsetenv("CREDENTIALS_DIRECTORY"); }
@@ -116,6 +117,10 @@ const Node* section(const Node& document, Section which) {
             return in(&document, "limits");
         case Section::log:
             return in(&document, "log");
+        case Section::admin:
+            return in(&document, "admin");
+        case Section::audit:
+            return in(&document, "audit");
     }
     return nullptr;
 }

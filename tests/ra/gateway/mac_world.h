@@ -101,17 +101,11 @@ public:
         up.ca_pubs = {ca.certificate()};
         settings->upstreams.emplace("ca", std::move(up));
         settings->reply_credential = reply;
-        gateway_.emplace(gateway::Services{store,
-                                           inventory,
-                                           {{"ca", &upstream}},
-                                           audit,
-                                           pool,
-                                           clock,
-                                           timers,
-                                           random,
-                                           chains,
-                                           &gate},
-                         settings);
+        const auto snapshot = std::make_shared<gateway::Snapshot>();
+        snapshot->settings = settings;
+        snapshot->upstreams["ca"] = {std::shared_ptr<void>{}, &upstream};  // the world's own
+        gateway_.emplace(
+            gateway::Services{store, inventory, audit, pool, clock, timers, random, chains, &gate}, snapshot);
     }
 
     void add(std::string_view name, std::string_view octets, bool generated,

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/pipeline.h"
+#include "ra/crypto/signer.h"
+#include "ra/crypto/trust.h"
+#include "ra/gateway/ports.h"
+
+namespace ra::gateway {
+
+/// Who may answer for a CA (S-12): one of these, on a path to `trust`. A chain alone is no
+/// authority.
+struct ResponderAuthority {
+    crypto::TrustStorePtr trust;                 // null: answers cannot be verified (opaque only)
+    std::vector<crypto::CertificatePtr> pinned;  // exactly these certificates
+    std::vector<std::pair<Bytes, Bytes>> names;  // issuer and subject, Name TLVs
+    std::vector<Bytes> ekus;                     // OID contents, in a certificate issued
+                                                 // directly by an anchor of `trust`
+    bool secret_holder = false;  // also who protects with the MAC of the secret under which the
+                                 // request, forwarded as is, verified here
+};
+
+/// One upstream as configuration describes it.
+struct UpstreamSettings {
+    std::string name;
+    ResponderAuthority responder;
+    std::vector<crypto::CertificatePtr> ca_pubs;   // what it may deliver as trust anchor (S-13)
+    std::chrono::seconds max_check_after{86'400};  // longer waits are refused (S-13)
+};
+
+/// An immutable snapshot of what the gateway does; replaced whole on reload.
+struct Settings {
+    std::uint64_t generation = 1;  // of this configuration within the process
+    cmp::Limits limits;
+    std::vector<policy::ProfilePtr> profiles;  // first match wins
+    std::map<std::string, UpstreamSettings> upstreams;
+    std::vector<crypto::CredentialPtr> credentials;  // all that are loaded
+    crypto::CredentialPtr reply_credential;          // protects our own answers; null: unprotected
+    std::string hop = "cmpgate";                     // names this hop in statusString
+    std::chrono::seconds open_time{300};         // an open transaction without news ends
+    std::chrono::seconds poll_time{7 * 86'400};  // one that waits for the CA
+    std::chrono::seconds replay_horizon{900};    // beyond messageTime window and skew (S-05)
+    std::size_t concurrent_exchanges = 4096;     // a worker; more are answered Overloaded
+    unsigned signed_refusals_per_second = 200;   // to unauthenticated peers (S-31), a worker
+};
+using SettingsPtr = std::shared_ptr<const Settings>;
+
+}  // namespace ra::gateway
