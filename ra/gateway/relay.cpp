@@ -34,6 +34,12 @@ policy::ProfilePtr find_profile(const Settings& settings, std::string_view name)
     return nullptr;
 }
 
+/// S-04: it was sent once, and will not be sent again.
+UpstreamFault outcome_unknown() {
+    return {"outcome-unknown", PKIFailureInfo::systemFailure, "sent before, answer never came",
+            false};
+}
+
 }  // namespace
 
 asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
@@ -208,8 +214,7 @@ asio::awaitable<Outcome<Versioned>> Relay::settled(const TransactionKey& key, Ve
 Outcome<Reply> Relay::repeat(const Record& record) {
     if (record.answer == nullptr) {
         if (record.state == State::outcome_unknown) {
-            return Failure{UpstreamFault{"outcome-unknown", PKIFailureInfo::systemFailure,
-                                         "sent before, answer never came", false}};
+            return Failure{outcome_unknown()};
         }
         return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
                               "its answer is no longer kept (S-05)"}};
@@ -269,6 +274,7 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
 }
 
 Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage& message) const {
+    if (record.state == State::outcome_unknown) return Failure{outcome_unknown()};
     const State wanted =
         message.type == BodyType::certConf ? State::expects_certconf : State::expects_poll;
     if (record.state != wanted) {

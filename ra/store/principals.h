@@ -24,6 +24,8 @@ public:
 
     /// Room for one open transaction and its later replay entry, or the bound that forbids it.
     [[nodiscard]] std::variant<Ref, std::string_view> reserve(const policy::Principal& principal);
+    /// The same, whatever the bounds: it is there already.
+    [[nodiscard]] Ref restore(const policy::Principal& principal);
     /// Its transaction ended; the replay entry remains.
     void close(Ref ref) noexcept;
     /// The replay entry is gone too.
@@ -32,6 +34,9 @@ public:
     [[nodiscard]] std::size_t size() const;
 
 private:
+    [[nodiscard]] std::variant<Ref, std::string_view> reserve(const policy::Principal& principal,
+                                                              std::size_t max_open,
+                                                              std::size_t max_kept);
     struct Use {
         policy::Principal principal;
         std::uint64_t digest_hash = 0;
