@@ -16,6 +16,7 @@ using Run = std::function<int()>;
 void add_demo(CLI::App& app, Run& run);
 void add_serve(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
+void add_audit(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
 void add_version(CLI::App& app, Run& run);
 

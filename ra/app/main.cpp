@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     ra::app::add_demo(app, run);
     ra::app::add_serve(app, run);
     ra::app::add_check(app, run);
+    ra::app::add_audit(app, run);
     ra::app::add_inspect(app, run);
     ra::app::add_version(app, run);
     try {

@@ -33,17 +33,6 @@ std::size_t processors() {
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
-store::MemorySettings store_settings(const config::StoreConfig& config) {
-    store::MemorySettings settings;
-    settings.open = config.open;
-    settings.open_per_principal = config.open_per_principal;
-    settings.open_octets = config.open_octets;
-    settings.remembered = config.remembered;
-    settings.remembered_per_principal = config.remembered_per_principal;
-    settings.kept_octets = config.kept_octets;
-    return settings;
-}
-
 transports::common::FaultLog fault_log(Log& log) {
     return [&log](std::string_view where, std::exception_ptr fault) {
         std::string what = "unknown";
@@ -88,16 +77,15 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
     }
     labels_.assign(labels.begin(), labels.end());
 
-    store_ =
-        std::make_unique<store::Memory>(clock_, workers_[0].random(), store_settings(config.store));
+    store_ = std::make_unique<StoreHost>(config, clock_, random_, log_);
     secrets_ = std::make_unique<gateway::SecretGate>(
-        *store_, clock_, random_, gateway::GuessLimits{},
+        store_->secrets(), clock_, random_, gateway::GuessLimits{},
         [&log](std::string_view event, ByteView reference) {
             log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
         });
     const WorkerParts::Shared shared{
-        config, std::move(settings), *store_, *secrets_, cpu_, kdf_, clock_,
-        log_,   listener_names_,     labels_, lab_ca};
+        config, std::move(settings), store_->store(), *secrets_, cpu_, kdf_, clock_,
+        log_,   listener_names_,     labels_,         lab_ca};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared));
     listen(config, std::move(inherited));
@@ -108,6 +96,7 @@ Server::~Server() {
     workers_.stop();
     cpu_.stop();
     kdf_.stop();
+    if (store_) store_->stop();
 }
 
 void Server::listen(const config::Config& config, std::vector<Inherited> inherited) {
@@ -147,10 +136,10 @@ void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
     const auto add = [&]() -> asio::awaitable<void> {
         for (gateway::NewSecret& secret : secrets) {
             // One that outlived a restart keeps its uses.
-            const auto there = co_await store_->find_secret(secret.reference);
+            const auto there = co_await store_->secrets().find_secret(secret.reference);
             if (there && equal_secret(there->octets.reveal(), secret.octets.reveal())) continue;
             const std::string reference{as_text(secret.reference)};
-            const auto added = co_await store_->add_secret(std::move(secret));
+            const auto added = co_await store_->secrets().add_secret(std::move(secret));
             if (added == gateway::Secrets::Added::added) continue;
             throw std::runtime_error(
                 "secret " + config::in_quotes(reference) +
@@ -210,6 +199,7 @@ bool Server::drain(BootTime until) {
     workers_.stop();
     cpu_.stop();
     kdf_.stop();
+    store_->stop();
     return ended;
 }
 
@@ -218,7 +208,7 @@ metrics::Snapshot Server::snapshot() const {
     snapshot.listeners = listener_names_;
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
     add_server_samples(snapshot, listener_names_, listeners_, upstream_names_, parts_,
-                       store_->sizes(), secrets_->counts());
+                       store_->sizes(), secrets_->counts(), store_->figures());
     return snapshot;
 }
 

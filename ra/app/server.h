@@ -8,9 +8,9 @@
 #include "ra/app/config/config.h"
 #include "ra/app/cpu_pool.h"
 #include "ra/app/log.h"
+#include "ra/app/store_host.h"
 #include "ra/gateway/gateway.h"
 #include "ra/gateway/secret_gate.h"
-#include "ra/store/memory.h"
 #include "transports/common/listener.h"
 #include "transports/common/workers.h"
 
@@ -71,7 +71,7 @@ private:
     std::vector<std::string> labels_;
     std::vector<std::vector<std::string>> aliases_;
     SystemRandom random_;  // for the constructor, and the gate
-    std::unique_ptr<store::Memory> store_;
+    std::unique_ptr<StoreHost> store_;
     std::unique_ptr<gateway::SecretGate> secrets_;
     ThreadCpuPool cpu_;
     ThreadCpuPool kdf_;  // key derivations: after everything else

@@ -67,7 +67,8 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
                         const std::vector<std::string>& upstream_names,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
-                        const gateway::SecretGate::Counts& macs) {
+                        const gateway::SecretGate::Counts& macs,
+                        const std::optional<store::Journal::Figures>& journal) {
     const std::size_t workers = parts.size();
     const auto add = [&](std::string_view name, std::string_view help, bool gauge, Labels labels,
                          double value) {
@@ -132,6 +133,25 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
         static_cast<double>(sizes.remembered));
     add("cmpgate_store_kept_bytes", "Octets of requests and answers kept.", true, {},
         static_cast<double>(sizes.kept_octets));
+    if (!journal) return;
+    add("cmpgate_store_orphans", "Entries of the ledger of possibly issued certificates.", true, {},
+        static_cast<double>(sizes.orphans));
+    add("cmpgate_store_writable", "1: the disk takes what is written.", true, {},
+        journal->writable ? 1 : 0);
+    add("cmpgate_store_fenced", "1: nothing is begun, after a restored or edited store.", true, {},
+        journal->fenced ? 1 : 0);
+    add("cmpgate_store_file_bytes", "Size of the database, without its log.", true, {},
+        static_cast<double>(journal->octets));
+    add("cmpgate_store_refused_rows_total", "Rows that were not as they had been written.", false,
+        {}, static_cast<double>(journal->refused_rows));
+    add("cmpgate_store_commits_total", "Groups of changes written.", false, {},
+        static_cast<double>(journal->commits));
+    add("cmpgate_store_changes_total", "Rows written.", false, {},
+        static_cast<double>(journal->changes));
+    add("cmpgate_store_commit_seconds_total", "Time spent writing and syncing them.", false, {},
+        std::chrono::duration<double>(journal->committing).count());
+    add("cmpgate_store_failures_total", "Groups of changes the disk did not take.", false, {},
+        static_cast<double>(journal->failures));
 }
 
 }  // namespace ra::app

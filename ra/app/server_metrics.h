@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "ra/app/worker_parts.h"
 #include "ra/gateway/ports.h"
 #include "ra/gateway/secret_gate.h"
+#include "ra/store/journal.h"
 #include "transports/common/listener.h"
 
 namespace ra::app {
@@ -18,6 +20,7 @@ void add_server_samples(metrics::Snapshot& snapshot, const std::vector<std::stri
                         const std::vector<std::string>& upstream_names,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
-                        const gateway::SecretGate::Counts& macs);
+                        const gateway::SecretGate::Counts& macs,
+                        const std::optional<store::Journal::Figures>& journal);
 
 }  // namespace ra::app
