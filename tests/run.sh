@@ -18,6 +18,7 @@ Modes (several are run one after the other; none means --dev):
   --tidy=MINUTES    the same, what was changed last first, until the time is over
   --fuzz MINUTES    each fuzz target in turn, MINUTES in total
   --bench           the figures the project is measured by (Release); --bench=quick for a smoke test
+  --crash N         the program killed N times under load (200 times among the tests)
   --sim-seed N      one seed of the simulator alone, with its trace
 
 Options:
@@ -41,7 +42,7 @@ source_dir=$PWD
 source conf/packages.sh
 
 modes=() label='' name='' keep_going=0 install=1 list=0 dry_run=0
-jobs=$(nproc) fuzz_minutes=0 sim_seed='' bench_arguments=() tidy_arguments=()
+jobs=$(nproc) fuzz_minutes=0 sim_seed='' kills=200 bench_arguments=() tidy_arguments=()
 need() { [[ -n ${2-} ]] || { echo "tests/run.sh: $1 needs a value" >&2; exit 2; }; }
 number() { [[ $2 =~ ^[0-9]+$ ]] || { echo "tests/run.sh: $1 needs a number, not '$2'" >&2; exit 2; }; }
 while (($#)); do
@@ -50,6 +51,7 @@ while (($#)); do
         --tidy=*) number --tidy "${1#--tidy=}"; modes+=(tidy); tidy_arguments=(--budget $((60 * ${1#--tidy=}))) ;;
         --bench=quick) modes+=(bench); bench_arguments=(--quick) ;;
         --fuzz) need "$@"; number "$@"; modes+=(fuzz); fuzz_minutes=$2; shift ;;
+        --crash) need "$@"; number "$@"; modes+=(crash); kills=$2; shift ;;
         --sim-seed) need "$@"; number "$@"; modes+=(sim); sim_seed=$2; shift ;;
         --label) need "$@"; label=$2; shift ;;
         --test) need "$@"; name=$2; shift ;;
@@ -169,6 +171,16 @@ mode_tsan() {
 mode_sim() {
     configure dev -DCMAKE_BUILD_TYPE=RelWithDebInfo && compile dev test_sim \
         && CMPGATE_SIM_SEED=$sim_seed label=sim run_ctest dev --verbose
+}
+mode_crash() {
+    configure release -DCMAKE_BUILD_TYPE=Release && compile release cmpgate || return
+    say "release: $kills kills"
+    if python3 tests/integration/crash_test.py --cmpgate build/release/ra/app/cmpgate --kills "$kills"; then
+        count 1 0 0
+    else
+        count 0 1 0
+        return 1
+    fi
 }
 mode_bench() {
     configure release -DCMAKE_BUILD_TYPE=Release && compile release || return

@@ -78,7 +78,8 @@ int verify(const Options& options) {
 }  // namespace
 
 void add_audit(CLI::App& app, Run& run) {
-    CLI::App* audit = app.add_subcommand("audit", "The audit trail");
+    CLI::App* audit = app.add_subcommand(
+        "audit", "What must not be forgotten: the audit trail, and certificates nobody has");
     audit->require_subcommand(1);
     CLI::App* command = audit->add_subcommand(
         "verify", "Whether a trail is whole and unchanged, and up to where that can be told");
@@ -90,6 +91,7 @@ void add_audit(CLI::App& app, Run& run) {
     command->add_option("--log", options->logs,
                         "Logs of the gateway, whose checkpoints tell what was cut off");
     command->callback([&run, options] { run = [options] { return verify(*options); }; });
+    add_orphans(*audit, run);
 }
 
 }  // namespace ra::app

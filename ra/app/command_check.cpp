@@ -6,6 +6,7 @@
 #include "ra/app/commands.h"
 #include "ra/app/explain_file.h"
 #include "ra/app/lab_ca.h"
+#include "ra/app/store_host.h"
 
 namespace ra::app {
 namespace {
@@ -26,7 +27,10 @@ int check(const Options& options) {
     const config::Config config = config::read_config(options.config, faults);
     gateway::SettingsPtr settings;
     std::unique_ptr<LabCaHost> lab_ca;
-    if (!faults.has_errors()) settings = load_with_lab_ca(config, faults, lab_ca);
+    if (!faults.has_errors()) {
+        check_store(config, faults);
+        settings = load_with_lab_ca(config, faults, lab_ca);
+    }
     (void)config::load_secrets(config, WallTime{}, faults);
     std::cerr << faults.text();
     if (settings == nullptr || faults.has_errors()) {

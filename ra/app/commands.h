@@ -23,6 +23,9 @@ void add_reload(CLI::App& app, Run& run);
 void add_status(CLI::App& app, Run& run);
 void add_version(CLI::App& app, Run& run);
 
+/// A subcommand of `audit`.
+void add_orphans(CLI::App& audit, Run& run);
+
 /// Exit statuses beside 0.
 inline constexpr int kFailed = 1;  // it did not work; stderr says why
 inline constexpr int kUsage = 2;   // the command line is wrong

@@ -53,6 +53,9 @@ std::string config_text(std::uint16_t port) {
 workers = 1
 allow_lab_ca = true
 
+[store]
+kind = "memory"
+
 [[listener]]
 name = "demo"
 url = "http://127.0.0.1:)" +

@@ -34,19 +34,6 @@ std::size_t processors() {
     return std::max(1U, std::thread::hardware_concurrency());
 }
 
-store::MemorySettings store_settings(const config::StoreConfig& config, bool all_opaque) {
-    store::MemorySettings settings;
-    settings.open = config.open;
-    settings.open_per_principal = config.open_per_principal;
-    settings.open_octets = config.open_octets;
-    settings.remembered = config.remembered;
-    settings.remembered_per_principal = config.remembered_per_principal;
-    settings.kept_octets = config.kept_octets;
-    settings.opaque_percent =
-        config.opaque_percent.value_or(all_opaque ? 100 : settings.opaque_percent);
-    return settings;
-}
-
 /// Names by id, where ids have gaps left by listeners that are gone.
 void name_listeners(Wiring& wiring, std::vector<std::string> before) {
     wiring.listeners = std::move(before);
@@ -66,24 +53,19 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
       cpu_{processors(), kCpuQueue},
       kdf_{1, kCpuQueue, kKdfNice},
       workers_{config.workers != 0 ? config.workers : processors(), fault_log(log)} {
-    const bool all_opaque = std::all_of(
-        settings->profiles.begin(), settings->profiles.end(), [](const policy::ProfilePtr& one) {
-            return one->origin.kind == policy::OriginSettings::Kind::opaque;
-        });
     const auto wiring = make_wiring(config, std::move(settings));
     name_listeners(*wiring, {});
     wiring_ = wiring;
-    store_ = std::make_unique<store::Memory>(clock_, workers_[0].random(),
-                                             store_settings(config.store, all_opaque));
+    store_ = std::make_unique<StoreHost>(config, clock_, random_, log_);
     inventory_ = std::make_unique<store::MemoryInventory>(
         store::InventorySettings{config.store.certified_keys, config.store.revoked});
     secrets_ = std::make_unique<gateway::SecretGate>(
-        *store_, clock_, random_, gateway::GuessLimits{},
+        store_->secrets(), clock_, random_, gateway::GuessLimits{},
         [&log](std::string_view event, ByteView reference) {
             log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
         });
-    const WorkerParts::Shared shared{*store_, *inventory_, *secrets_, cpu_,  kdf_,
-                                     clock_,  log_,        lab_ca,    trail};
+    const WorkerParts::Shared shared{store_->store(), *inventory_, *secrets_, cpu_, kdf_,
+                                     clock_,          log_,        lab_ca,    trail};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared, *wiring));
     for (const config::ListenerConfig& listener : config.listeners)
@@ -99,10 +81,10 @@ void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
     const auto add = [&]() -> asio::awaitable<void> {
         for (gateway::NewSecret& secret : secrets) {
             // One that outlived a restart keeps its uses.
-            const auto there = co_await store_->find_secret(secret.reference);
+            const auto there = co_await store_->secrets().find_secret(secret.reference);
             if (there && equal_secret(there->octets.reveal(), secret.octets.reveal())) continue;
             const std::string reference{as_text(secret.reference)};
-            const auto added = co_await store_->add_secret(std::move(secret));
+            const auto added = co_await store_->secrets().add_secret(std::move(secret));
             if (added == gateway::Secrets::Added::added) continue;
             throw std::runtime_error(
                 "secret " + config::in_quotes(reference) +
@@ -272,6 +254,7 @@ bool Server::drain(BootTime until) {
     started_ = false;
     cpu_.stop();
     kdf_.stop();
+    store_->stop();
     return ended;
 }
 
@@ -284,7 +267,7 @@ metrics::Snapshot Server::snapshot() const {
     snapshot.listeners = wiring_->listeners;
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
     add_server_samples(snapshot, *wiring_, entrances_, parts_, store_->sizes(), inventory_->sizes(),
-                       secrets_->counts());
+                       secrets_->counts(), store_->figures());
     add_expiry_samples(snapshot.samples, *wiring_->settings);
     add_process_samples(snapshot.samples);
     if (trail_ != nullptr) trail_->add_samples(snapshot.samples);

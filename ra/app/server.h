@@ -12,9 +12,9 @@
 #include "ra/app/config/config.h"
 #include "ra/app/cpu_pool.h"
 #include "ra/app/log.h"
+#include "ra/app/store_host.h"
 #include "ra/gateway/gateway.h"
 #include "ra/gateway/secret_gate.h"
-#include "ra/store/memory.h"
 #include "ra/store/memory_inventory.h"
 #include "transports/common/listener.h"
 #include "transports/common/workers.h"
@@ -97,7 +97,7 @@ private:
     bool started_ = false;
     std::atomic<bool> draining_ = false;
     std::vector<Samples> more_samples_;
-    std::unique_ptr<store::Memory> store_;
+    std::unique_ptr<StoreHost> store_;
     std::unique_ptr<store::MemoryInventory> inventory_;
     std::unique_ptr<gateway::SecretGate> secrets_;
     ThreadCpuPool cpu_;

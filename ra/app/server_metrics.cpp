@@ -67,7 +67,8 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
                         const gateway::Inventory::Sizes& inventory,
-                        const gateway::SecretGate::Counts& macs) {
+                        const gateway::SecretGate::Counts& macs,
+                        const std::optional<store::Journal::Figures>& journal) {
     const std::size_t workers = parts.size();
     const std::vector<config::UpstreamConfig>& upstreams = wiring.config.upstreams;
     const auto add = [&](std::string_view name, std::string_view help, bool gauge, Labels labels,
@@ -145,6 +146,25 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
         static_cast<double>(inventory.keys));
     add("cmpgate_inventory_revoked", "Certificates known to be revoked through here.", true, {},
         static_cast<double>(inventory.revoked));
+    if (!journal) return;
+    add("cmpgate_store_orphans", "Entries of the ledger of possibly issued certificates.", true, {},
+        static_cast<double>(sizes.orphans));
+    add("cmpgate_store_writable", "1: the disk takes what is written.", true, {},
+        journal->writable ? 1 : 0);
+    add("cmpgate_store_fenced", "1: nothing is begun, after a restored or edited store.", true, {},
+        journal->fenced ? 1 : 0);
+    add("cmpgate_store_file_bytes", "Size of the database, without its log.", true, {},
+        static_cast<double>(journal->octets));
+    add("cmpgate_store_refused_rows_total", "Rows that were not as they had been written.", false,
+        {}, static_cast<double>(journal->refused_rows));
+    add("cmpgate_store_commits_total", "Groups of changes written.", false, {},
+        static_cast<double>(journal->commits));
+    add("cmpgate_store_changes_total", "Rows written.", false, {},
+        static_cast<double>(journal->changes));
+    add("cmpgate_store_commit_seconds_total", "Time spent writing and syncing them.", false, {},
+        std::chrono::duration<double>(journal->committing).count());
+    add("cmpgate_store_failures_total", "Groups of changes the disk did not take.", false, {},
+        static_cast<double>(journal->failures));
 }
 
 bool is_up(const std::string& upstream, const std::vector<std::unique_ptr<WorkerParts>>& parts) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "ra/app/entrance.h"
 #include "ra/gateway/ports.h"
 #include "ra/gateway/secret_gate.h"
+#include "ra/store/journal.h"
 
 namespace ra::app {
 
@@ -17,7 +19,8 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                         const std::vector<std::unique_ptr<WorkerParts>>& parts,
                         const gateway::Store::Sizes& sizes,
                         const gateway::Inventory::Sizes& inventory,
-                        const gateway::SecretGate::Counts& macs);
+                        const gateway::SecretGate::Counts& macs,
+                        const std::optional<store::Journal::Figures>& journal);
 
 /// Reached, by whichever worker tried last; not tried yet counts as up.
 [[nodiscard]] bool is_up(const std::string& upstream,

@@ -124,8 +124,8 @@ WorkerParts::WorkerParts(Worker& worker, const Shared& shared, const Wiring& wir
       chains_{shared.clock} {
     prepare(wiring);
     gateway_ = std::make_unique<gateway::Gateway>(
-        gateway::Services{shared.store, shared.inventory, audit_, shared.cpu, shared.clock, worker, worker.random(),
-                          chains_, &shared.secrets, &shared.kdf},
+        gateway::Services{shared.store, shared.inventory, audit_, shared.cpu, shared.clock, worker,
+                          worker.random(), chains_, &shared.secrets, &shared.kdf},
         snapshot(wiring));
 }
 

@@ -22,7 +22,11 @@ asio::awaitable<void> settle(Store& store, Progress& progress, const Reply& repl
             held.on_failure == OnFailure::unknown ? State::outcome_unknown : State::finished;
         if (const auto* answer = std::get_if<Answer>(&reply))
             record.answer = std::make_shared<const Bytes>(answer->der);
-        record.request.reset();
+        if (progress.ended.possibly_issued) {
+            record.in_doubt = progress.ended.rule;
+        } else {
+            record.request.reset();
+        }
     }
     record.remember_until = std::max(record.remember_until, now + progress.settings.replay_horizon);
     co_await store.advance(held.key, held.version, std::move(record));

@@ -65,6 +65,9 @@ struct Record {
     std::uint8_t url = 0;       // of the upstream; follow-ups go nowhere else (S-06)
     BootTime expires{};         // an open one ends then
     BootTime remember_until{};  // replay horizon (S-05)
+    /// Why a certificate may have been issued that nobody has: it goes to the ledger (S-04). The
+    /// rule of the refusal, as in the audit; empty: no doubt.
+    std::string_view in_doubt{};
 };
 struct Versioned {
     Record record;
@@ -123,6 +126,7 @@ struct Store {
 
     struct Sizes {
         std::size_t open = 0, remembered = 0, kept_octets = 0, watches = 0;
+        std::size_t orphans = 0;  // entries of the ledger (S-04); 0 where there is none
     };
     [[nodiscard]] virtual Sizes sizes() const = 0;
     /// Why it cannot be used now (disk full, locked); empty: it can. Any thread.

@@ -20,6 +20,12 @@ bool is_follow_up(BodyType type) noexcept {
     return type == BodyType::certConf || type == BodyType::pollReq;
 }
 
+/// S-04: it was sent once, and will not be sent again.
+UpstreamFault outcome_unknown() {
+    return {"outcome-unknown", PKIFailureInfo::systemFailure, "sent before, answer never came",
+            false};
+}
+
 }  // namespace
 
 asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
@@ -146,8 +152,7 @@ asio::awaitable<Outcome<Versioned>> Relay::settled(const TransactionKey& key, Ve
 Outcome<Reply> Relay::repeat(const Record& record) {
     if (record.answer == nullptr) {
         if (record.state == State::outcome_unknown) {
-            return Failure{UpstreamFault{"outcome-unknown", PKIFailureInfo::systemFailure,
-                                         "sent before, answer never came", false}};
+            return Failure{outcome_unknown()};
         }
         return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
                               "its answer is no longer kept (S-05)"}};
@@ -216,6 +221,7 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
 
 Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage& message,
                                      const Arrival& arrival) const {
+    if (record.state == State::outcome_unknown) return Failure{outcome_unknown()};
     const State wanted =
         message.type == BodyType::certConf ? State::expects_certconf : State::expects_poll;
     if (record.state != wanted) {

@@ -59,7 +59,7 @@ std::vector<Versioned> Memory::Impl::find_claims(ByteView transaction_id) {
     const std::lock_guard lock{shard.mutex};
     for (Index at = shard.open.first(id_hash); at != kNone; at = shard.open[at].next) {
         const Open& open = shard.open[at];
-        if (open.id_hash != id_hash || open.record.expires <= now) continue;
+        if (open.id_hash != id_hash || (open.record.expires <= now && !open.leased)) continue;
         if (!equal(open.transaction_id, transaction_id)) continue;
         found.push_back({open.record, open.version});
         if (found.size() == kMostClaims) break;
@@ -86,7 +86,7 @@ BeginResult Memory::Impl::begin(const TransactionKey& key, Record&& record) {
             const Index next = other.next;
             if (other.id_hash == id_hash && other.transaction_id == key.transaction_id &&
                 other.record.upstream == record.upstream) {
-                if (other.record.expires > now) return IdInUse{other.principal};
+                if (other.record.expires > now || other.leased) return IdInUse{other.principal};
                 end_expired(shard, at, now, after);
             }
             at = next;
@@ -102,24 +102,16 @@ BeginResult Memory::Impl::begin(const TransactionKey& key, Record&& record) {
             return Full{*bound};
         }
 
-        const Index at = shard.open.take();
-        Open& open = shard.open[at];
-        open.transaction_id = key.transaction_id;
-        open.principal = key.principal;
-        open.id_hash = id_hash;
-        open.version = ++shard.last_version;
-        open.record = std::move(record);
-        open.octets = octets;
-        open.ref = std::get<Principals::Ref>(reserved);
-        shard.open.link(at);
-        return Begun{open.version};
+        const Index at = add_open(shard, key, id_hash, std::move(record), octets,
+                                  std::get<Principals::Ref>(reserved));
+        return Begun{shard.open[at].version};
     }();
     finally(shard, after);
     return result;
 }
 
 AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t version,
-                                    Record&& record) {
+                                    Record&& record, bool leased) {
     const BootTime now = clock_.boot_now();
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
@@ -127,8 +119,10 @@ AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t ver
     const AdvanceResult result = [&]() -> AdvanceResult {
         const std::lock_guard lock{shard.mutex};
         const Index at = find_open(shard, id_hash, key, now, after);
-        if (at == kNone || shard.open[at].version != version) return Conflict{};
+        if (at == kNone || shard.open[at].version != version || shard.open[at].leased != leased)
+            return Conflict{};
         Open& open = shard.open[at];
+        open.leased = false;
         settle_use(open.record, record);
         if (record.state == State::finished) {
             finish(shard, at, record, now, after);
@@ -147,7 +141,23 @@ AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t ver
     return result;
 }
 
-AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t version) {
+bool Memory::Impl::lease(const TransactionKey& key, std::uint64_t version) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    bool leased = false;
+    {
+        const std::lock_guard lock{shard.mutex};
+        const Index at = find_open(shard, id_hash, key, now, after);
+        leased = at != kNone && shard.open[at].version == version && !shard.open[at].leased;
+        if (leased) shard.open[at].leased = true;
+    }
+    finally(shard, after);
+    return leased;
+}
+
+AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t version, bool leased) {
     const BootTime now = clock_.boot_now();
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
@@ -155,7 +165,8 @@ AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t ver
     const AdvanceResult result = [&]() -> AdvanceResult {
         const std::lock_guard lock{shard.mutex};
         const Index at = find_open(shard, id_hash, key, now, after);
-        if (at == kNone || shard.open[at].version != version) return Conflict{};
+        if (at == kNone || shard.open[at].version != version || shard.open[at].leased != leased)
+            return Conflict{};
         const Principals::Ref ref = shard.open[at].ref;
         const std::optional<SecretUse> use = shard.open[at].record.secret_use;
         if (use && use->fate == SecretUse::Fate::reserved)
@@ -222,10 +233,28 @@ asio::awaitable<BeginResult> Memory::begin(const TransactionKey& key, Record rec
 }
 asio::awaitable<AdvanceResult> Memory::advance(const TransactionKey& key, std::uint64_t version,
                                                Record record) {
-    co_return impl_->advance(key, version, std::move(record));
+    co_return impl_->advance(key, version, std::move(record), false);
 }
 asio::awaitable<AdvanceResult> Memory::release(const TransactionKey& key, std::uint64_t version) {
-    co_return impl_->release(key, version);
+    co_return impl_->release(key, version, false);
+}
+bool Memory::lease(const TransactionKey& key, std::uint64_t version) {
+    return impl_->lease(key, version);
+}
+AdvanceResult Memory::advance_leased(const TransactionKey& key, std::uint64_t version,
+                                     Record record) {
+    return impl_->advance(key, version, std::move(record), true);
+}
+AdvanceResult Memory::release_leased(const TransactionKey& key, std::uint64_t version) {
+    return impl_->release(key, version, true);
+}
+void Memory::settle_leased(const TransactionKey& key, Record& record) {
+    impl_->settle_leased(key, record);
+}
+std::vector<Memory::Expired> Memory::take_expired() { return impl_->take_expired(); }
+SecretTable& Memory::secrets() noexcept { return impl_->secrets(); }
+void Memory::restore(const TransactionKey& key, Record record) {
+    impl_->restore(key, std::move(record));
 }
 Memory::WatchId Memory::watch(const TransactionKey& key, std::uint64_t version,
                               std::function<void()> changed) {

@@ -8,6 +8,8 @@
 
 namespace ra::store {
 
+class SecretTable;
+
 /// Bounds of the memory store; what each costs at most is said beside it.
 struct MemorySettings {
     std::size_t open = 65'536;              // open transactions, ~0.5 KiB each besides their octets
@@ -47,6 +49,27 @@ public:
                                                     gateway::Record record) override;
     asio::awaitable<gateway::AdvanceResult> release(const gateway::TransactionKey& key,
                                                     std::uint64_t version) override;
+    /// For a store that writes down what this one holds. lease(): from now on only the functions
+    /// below change the record, and it does not expire; false: it is not at `version`, or leased.
+    [[nodiscard]] bool lease(const gateway::TransactionKey& key, std::uint64_t version);
+    gateway::AdvanceResult advance_leased(const gateway::TransactionKey& key, std::uint64_t version,
+                                          gateway::Record record);
+    gateway::AdvanceResult release_leased(const gateway::TransactionKey& key,
+                                          std::uint64_t version);
+    /// Settles the use `record` holds as advance_leased() will, before it, and says so in `record`.
+    void settle_leased(const gateway::TransactionKey& key, gateway::Record& record);
+    [[nodiscard]] SecretTable& secrets() noexcept;
+    /// Transactions that expired while they held a use of a secret, as they ended, since this was
+    /// asked last; from the first time on they are collected.
+    struct Expired {
+        gateway::TransactionKey key;
+        gateway::Record record;
+    };
+    [[nodiscard]] std::vector<Expired> take_expired();
+    /// Puts back what an earlier process held; bounds do not refuse it, they only count it. The
+    /// older come first. Nothing happens if the key is there.
+    void restore(const gateway::TransactionKey& key, gateway::Record record);
+
     WatchId watch(const gateway::TransactionKey& key, std::uint64_t version,
                   std::function<void()> changed) override;
     void unwatch(const gateway::TransactionKey& key, WatchId id) noexcept override;

@@ -27,7 +27,7 @@ Index Memory::Impl::find_open(Shard& shard, std::uint64_t id_hash, const Transac
             break;
         }
     }
-    if (at == kNone || shard.open[at].record.expires > now) return at;
+    if (at == kNone || shard.open[at].record.expires > now || shard.open[at].leased) return at;
     end_expired(shard, at, now, after);
     return kNone;
 }
@@ -48,9 +48,16 @@ void Memory::Impl::end_expired(Shard& shard, Index at, BootTime now, Afterwards&
     Record last = std::move(shard.open[at].record);
     if (last.state == State::in_flight) last.answer.reset();
     const bool unknown = last.state == State::in_flight || last.state == State::outcome_unknown;
-    if (last.secret_use && last.secret_use->fate == SecretUse::Fate::reserved)
-        secrets_.settle(*last.secret_use, SecretUse::Fate::reserved);
     last.state = unknown ? State::outcome_unknown : State::finished;
+    if (last.secret_use && last.secret_use->fate == SecretUse::Fate::reserved) {
+        secrets_.settle(*last.secret_use, SecretUse::Fate::committed);
+        last.secret_use->fate = SecretUse::Fate::committed;
+        if (collect_expired_) {
+            const Open& open = shard.open[at];
+            const std::lock_guard lock{expired_mutex_};
+            expired_.push_back({{open.principal, open.transaction_id}, last});
+        }
+    }
     finish(shard, at, last, now, after);
 }
 
@@ -88,6 +95,7 @@ void Memory::Impl::close(Shard& shard, Index at, Afterwards& after) {
     if (open.record.answer) after.octets.push_back(std::move(open.record.answer));
     if (open.record.request) after.octets.push_back(std::move(open.record.request));
     open.record = Record{};
+    open.leased = false;
     open.version = 0;
     --open_;
     shard.open.erase(at);
@@ -147,13 +155,33 @@ void Memory::Impl::evict(Shard& not_this) {
 }
 
 /// S-23: once settled, always settled; what ends without a word has used it up.
-void Memory::Impl::settle_use(const Record& was, Record& now) noexcept {
+void Memory::Impl::settle_use(Record& was, Record& now) noexcept {
     const auto fate = now.secret_use ? now.secret_use->fate : SecretUse::Fate::reserved;
     now.secret_use = was.secret_use;
     if (!was.secret_use || was.secret_use->fate != SecretUse::Fate::reserved) return;
-    now.secret_use->fate = fate;
-    if (fate != SecretUse::Fate::reserved || now.state == State::finished)
-        secrets_.settle(*was.secret_use, fate);
+    if (fate == SecretUse::Fate::reserved && now.state != State::finished) return;
+    secrets_.settle(*was.secret_use, fate);
+    now.secret_use->fate = fate == SecretUse::Fate::returned ? fate : SecretUse::Fate::committed;
+    was.secret_use = now.secret_use;
+}
+
+std::vector<Memory::Expired> Memory::Impl::take_expired() {
+    collect_expired_ = true;
+    const std::lock_guard lock{expired_mutex_};
+    return std::exchange(expired_, {});
+}
+
+void Memory::Impl::settle_leased(const TransactionKey& key, Record& record) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    {
+        const std::lock_guard lock{shard.mutex};
+        const Index at = find_open(shard, id_hash, key, now, after);
+        if (at != kNone) settle_use(shard.open[at].record, record);
+    }
+    finally(shard, after);
 }
 
 /// Whoever watches learns that the version has changed.
@@ -198,6 +226,51 @@ std::variant<Principals::Ref, std::string_view> Memory::Impl::reserve(const Tran
     return reserved;
 }
 
+Index Memory::Impl::add_open(Shard& shard, const TransactionKey& key, std::uint64_t id_hash,
+                             Record&& record, std::size_t octets, Principals::Ref ref) {
+    const Index at = shard.open.take();
+    Open& open = shard.open[at];
+    open.transaction_id = key.transaction_id;
+    open.principal = key.principal;
+    open.id_hash = id_hash;
+    open.version = ++shard.last_version;
+    open.record = std::move(record);
+    open.octets = octets;
+    open.ref = ref;
+    shard.open.link(at);
+    return at;
+}
+
+void Memory::Impl::restore(const TransactionKey& key, Record&& record) {
+    const BootTime now = clock_.boot_now();
+    const std::uint64_t id_hash = hash_(key.transaction_id);
+    Shard& shard = shard_of(id_hash);
+    Afterwards after;
+    {
+        const std::lock_guard lock{shard.mutex};
+        if (find_open(shard, id_hash, key, now, after) != kNone ||
+            find_remembered(shard, fingerprint(key), now, after) != kNone) {
+            return;
+        }
+        const std::size_t octets = (record.answer ? record.answer->size() : 0) +
+                                   (record.request ? record.request->size() : 0);
+        ++open_;
+        ++remembered_;
+        open_octets_ += octets;
+        const bool finished = record.state == State::finished;
+        if (record.secret_use && record.secret_use->fate == SecretUse::Fate::reserved)
+            secrets_.restore_use(*record.secret_use);
+        const Principals::Ref ref =
+            principals_.restore(record.payer.value_or(key.principal), !record.verified);
+        const Index at = add_open(shard, key, id_hash, std::move(record), octets, ref);
+        if (finished) {
+            Record last = std::move(shard.open[at].record);
+            finish(shard, at, last, now, after);
+        }
+    }
+    finally(shard, after);
+}
+
 Memory::Sizes Memory::Impl::sizes() const {
     Sizes sizes;
     sizes.open = open_;
@@ -224,7 +297,7 @@ void Memory::Impl::sweep(std::size_t most) {
             for (; shard.swept < until; ++shard.swept) {
                 if (shard.swept < opens) {
                     const Open& open = shard.open[shard.swept];
-                    if (open.version != 0 && open.record.expires <= now) {
+                    if (open.version != 0 && open.record.expires <= now && !open.leased) {
                         end_expired(shard, shard.swept, now, after);
                     }
                 } else {

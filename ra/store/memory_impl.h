@@ -35,15 +35,21 @@ public:
     std::optional<gateway::Versioned> find(const gateway::TransactionKey& key);
     std::vector<gateway::Versioned> find_claims(ByteView transaction_id);
     gateway::BeginResult begin(const gateway::TransactionKey& key, gateway::Record&& record);
+    /// `leased`: by whom holds the lease, which this ends.
     gateway::AdvanceResult advance(const gateway::TransactionKey& key, std::uint64_t version,
-                                   gateway::Record&& record);
-    gateway::AdvanceResult release(const gateway::TransactionKey& key, std::uint64_t version);
+                                   gateway::Record&& record, bool leased);
+    gateway::AdvanceResult release(const gateway::TransactionKey& key, std::uint64_t version,
+                                   bool leased);
+    bool lease(const gateway::TransactionKey& key, std::uint64_t version);
+    void settle_leased(const gateway::TransactionKey& key, gateway::Record& record);
+    void restore(const gateway::TransactionKey& key, gateway::Record&& record);
     WatchId watch(const gateway::TransactionKey& key, std::uint64_t version,
                   std::function<void()>&& changed);
     void unwatch(const gateway::TransactionKey& key, WatchId id) noexcept;
     Sizes sizes() const;
     void sweep(std::size_t most);
     SecretTable& secrets() noexcept { return secrets_; }
+    std::vector<Expired> take_expired();
 
 private:
     Shard& shard_of(std::uint64_t id_hash) noexcept {
@@ -75,11 +81,13 @@ private:
     void keep(Shard& shard, Index owner, std::shared_ptr<const Bytes> answer, Afterwards& after);
     void drop_kept(Shard& shard, Index at, Afterwards& after);
     void touch(Open& open, Afterwards& after);
-    void settle_use(const gateway::Record& was, gateway::Record& now) noexcept;
+    void settle_use(gateway::Record& was, gateway::Record& now) noexcept;
     [[nodiscard]] gateway::Versioned settled(const Shard& shard, const Remembered& entry) const;
     std::variant<Principals::Ref, std::string_view> reserve(const gateway::TransactionKey& key,
                                                             const gateway::Record& record,
                                                             std::size_t octets);
+    Index add_open(Shard& shard, const gateway::TransactionKey& key, std::uint64_t id_hash,
+                   gateway::Record&& record, std::size_t octets, Principals::Ref ref);
 
     /// Evicts answers of other shards until the bound holds; no lock held.
     void evict(Shard& not_this);
@@ -98,6 +106,9 @@ private:
     std::atomic<std::size_t> open_{0}, open_octets_{0}, remembered_{0}, kept_octets_{0},
         watches_{0};
     std::atomic<std::size_t> sweeping_{0};
+    std::atomic<bool> collect_expired_{false};
+    std::mutex expired_mutex_;
+    std::vector<Expired> expired_;
 };
 
 }  // namespace ra::store

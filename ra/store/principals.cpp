@@ -1,9 +1,21 @@
 #include "ra/store/principals.h"
 
+#include <limits>
+
 namespace ra::store {
 
 std::variant<Principals::Ref, std::string_view> Principals::reserve(
     const policy::Principal& principal, bool opaque) {
+    return reserve(principal, opaque, bounds_);
+}
+
+Principals::Ref Principals::restore(const policy::Principal& principal, bool opaque) {
+    constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
+    return std::get<Ref>(reserve(principal, opaque, Bounds{kAny, kAny, kAny, kAny}));
+}
+
+std::variant<Principals::Ref, std::string_view> Principals::reserve(
+    const policy::Principal& principal, bool opaque, const Bounds& bounds) {
     const std::uint64_t hash = hash_(principal.digest);
     const std::size_t number = hash >> (64 - kShardBits);
     Shard& shard = shards_[number];
@@ -12,8 +24,8 @@ std::variant<Principals::Ref, std::string_view> Principals::reserve(
     Index at = shard.uses.first(hash);
     while (at != kNone && !(shard.uses[at].principal == principal)) at = shard.uses[at].next;
     if (at == kNone) {
-        if (bounds_.open == 0 || bounds_.kept == 0) return std::string_view{"open per principal"};
-        if (opaque && (bounds_.opaque_open == 0 || bounds_.opaque_kept == 0))
+        if (bounds.open == 0 || bounds.kept == 0) return std::string_view{"open per principal"};
+        if (opaque && (bounds.opaque_open == 0 || bounds.opaque_kept == 0))
             return std::string_view{"opaque open"};
         at = shard.uses.take();
         shard.uses[at].principal = principal;
@@ -22,11 +34,11 @@ std::variant<Principals::Ref, std::string_view> Principals::reserve(
         shard.uses.link(at);
     }
     Use& use = shard.uses[at];
-    if (use.open >= bounds_.open) return std::string_view{"open per principal"};
-    if (use.kept >= bounds_.kept) return std::string_view{"remembered per principal"};
+    if (use.open >= bounds.open) return std::string_view{"open per principal"};
+    if (use.kept >= bounds.kept) return std::string_view{"remembered per principal"};
     if (use.opaque) {
-        const bool fits_open = ++opaque_open_ <= bounds_.opaque_open;
-        const bool fits_kept = ++opaque_kept_ <= bounds_.opaque_kept;
+        const bool fits_open = ++opaque_open_ <= bounds.opaque_open;
+        const bool fits_kept = ++opaque_kept_ <= bounds.opaque_kept;
         if (!fits_open || !fits_kept) {
             --opaque_open_;
             --opaque_kept_;

@@ -32,6 +32,8 @@ public:
     /// principal is verified or opaque, never now this and now that.
     [[nodiscard]] std::variant<Ref, std::string_view> reserve(const policy::Principal& principal,
                                                               bool opaque);
+    /// The same, whatever the bounds: it is there already.
+    [[nodiscard]] Ref restore(const policy::Principal& principal, bool opaque);
     /// Its transaction ended; the replay entry remains.
     void close(Ref ref) noexcept;
     /// The replay entry is gone too.
@@ -40,6 +42,8 @@ public:
     [[nodiscard]] std::size_t size() const;
 
 private:
+    [[nodiscard]] std::variant<Ref, std::string_view> reserve(const policy::Principal& principal,
+                                                              bool opaque, const Bounds& bounds);
     struct Use {
         policy::Principal principal;
         std::uint64_t digest_hash = 0;

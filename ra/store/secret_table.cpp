@@ -108,7 +108,59 @@ void SecretTable::settle(const SecretUse& use, SecretUse::Fate fate) noexcept {
     const auto at = entries_.find(use.reference);
     if (at == entries_.end() || at->second.generation != use.generation) return;
     --at->second.reserved;
-    if (fate != SecretUse::Fate::returned) ++at->second.used;
+    if (fate == SecretUse::Fate::returned) return;
+    ++at->second.used;
+    at->second.changed = changed_ = true;
+}
+
+std::optional<SecretTable::Row> SecretTable::row(const crypto::Sha256& reference) const {
+    const std::lock_guard guard{mutex_};
+    const auto at = entries_.find(reference);
+    if (at == entries_.end()) return std::nullopt;
+    const Entry& entry = at->second;
+    const gateway::NewSecret& secret = entry.secret;
+    Row row;
+    row.secret = {secret.reference, Secret{to_bytes(secret.octets.reveal())},
+                  secret.profile,   secret.created,
+                  secret.expires,   secret.uses,
+                  secret.generated};
+    row.generation = entry.generation;
+    row.used = entry.used;
+    row.locked = entry.locked;
+    return row;
+}
+
+void SecretTable::restore(Row row) {
+    const crypto::Sha256 digest = crypto::sha256(row.secret.reference);
+    const std::lock_guard guard{mutex_};
+    last_generation_ = std::max(last_generation_, row.generation);
+    Entry entry;
+    entry.secret = std::move(row.secret);
+    entry.generation = row.generation;
+    entry.used = row.used;
+    entry.locked = row.locked;
+    entries_.insert_or_assign(digest, std::move(entry));
+}
+
+void SecretTable::raise_generation(std::uint64_t least) noexcept {
+    const std::lock_guard guard{mutex_};
+    last_generation_ = std::max(last_generation_, least);
+}
+
+std::vector<crypto::Sha256> SecretTable::take_changed() {
+    std::vector<crypto::Sha256> all;
+    const std::lock_guard guard{mutex_};
+    if (!std::exchange(changed_, false)) return all;
+    for (auto& [digest, entry] : entries_) {
+        if (std::exchange(entry.changed, false)) all.push_back(digest);
+    }
+    return all;
+}
+
+void SecretTable::restore_use(const SecretUse& use) noexcept {
+    const std::lock_guard guard{mutex_};
+    const auto at = entries_.find(use.reference);
+    if (at != entries_.end() && at->second.generation == use.generation) ++at->second.reserved;
 }
 
 }  // namespace ra::store

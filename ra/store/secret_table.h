@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "ra/gateway/ports.h"
 
@@ -21,6 +22,24 @@ public:
     [[nodiscard]] bool revoke(ByteView reference);
     [[nodiscard]] bool lock(ByteView reference, std::uint64_t generation);
 
+    /// For a store that writes down what this one holds. All there is to know of one secret.
+    struct Row {
+        gateway::NewSecret secret;
+        std::uint64_t generation = 0;
+        std::uint32_t used = 0;
+        bool locked = false;
+    };
+    /// nullopt: there is none.
+    [[nodiscard]] std::optional<Row> row(const crypto::Sha256& reference) const;
+    /// Puts back what an earlier process had.
+    void restore(Row row);
+    /// Generations given from now on are greater.
+    void raise_generation(std::uint64_t least) noexcept;
+    /// Whose uses have changed since this was asked last.
+    [[nodiscard]] std::vector<crypto::Sha256> take_changed();
+    /// A use that an open transaction holds, put back.
+    void restore_use(const gateway::SecretUse& use) noexcept;
+
     /// Takes one use; or the bound that forbids it.
     [[nodiscard]] std::optional<std::string_view> reserve(const gateway::SecretUse& use);
     /// What became of a reserved use; `reserved` means used up, too. Of a secret that is gone:
@@ -33,11 +52,13 @@ private:
         std::uint64_t generation = 0;
         std::uint32_t used = 0, reserved = 0;
         bool locked = false;
+        bool changed = false;  // used, since take_changed()
     };
     const std::size_t most_;
     mutable std::mutex mutex_;
     std::map<crypto::Sha256, Entry> entries_;  // by digest of the reference
     std::uint64_t last_generation_ = 0;
+    bool changed_ = false;  // one of them
 };
 
 }  // namespace ra::store

@@ -28,6 +28,7 @@ struct Open {
     gateway::Record record;
     std::vector<std::pair<gateway::Store::WatchId, std::function<void()>>> watches;
     std::size_t octets = 0;  // of answer and request
+    bool leased = false;     // its next state is being written down: nobody else changes it
     Principals::Ref ref = 0;
     Index next = kNone;
     [[nodiscard]] std::uint64_t hash() const noexcept { return id_hash; }

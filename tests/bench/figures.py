@@ -241,4 +241,31 @@ def start(setup):
                 20, " ms", True, f"fastest {min(times):.1f} ms")]
 
 
-FIGURES = {"1": against_haproxy, "5": slow_ca, "6": stock_client, "7": memory, "8": start}
+def store_on_disk(setup):
+    """2d: what a store on the disk costs: ir + certConf, three synced changes a transaction."""
+    rows, repeats = [], 1 if setup.quick else 5
+    with setup.test_ca() as ca, setup.gateway(ca.port) as memory, \
+            setup.gateway(ca.port, store="sqlite") as sqlite:
+        both = {"memory": memory, "sqlite": sqlite}
+        for connections in (16, 64):
+            count = 200 if setup.quick else 4000
+            runs = {name: [] for name in both}
+            for repeat in range(repeats + 1):
+                for name, program in both.items():
+                    before = cpu_seconds(program.process.pid)
+                    run = setup.load(program.port, connections, count, "--cert-conf")
+                    run["cpu_us"] = 1e6 * (cpu_seconds(program.process.pid) - before) / count
+                    if repeat or setup.quick:
+                        runs[name].append(run)
+            cpu = {name: median_of(runs[name], "cpu_us") for name in both}
+            rate = {name: median_of(runs[name], "rate") / 2 for name in both}
+            p99 = {name: median_of(runs[name], "p99_ms") for name in both}
+            rows.append(("2d", f"sqlite, {connections} connections: transactions/s", f"{rate['sqlite']:.0f}/s", "", "",
+                         "", f"memory {rate['memory']:.0f}/s; p99 {p99['sqlite']:.1f} and {p99['memory']:.1f} ms"))
+            rows.append(("2d", f"sqlite, {connections} connections: CPU added a transaction",
+                         f"{cpu['sqlite'] - cpu['memory']:.0f} µs", "", "", "",
+                         f"{cpu['sqlite']:.0f} and {cpu['memory']:.0f} µs"))
+    return rows
+
+
+FIGURES = {"2d": store_on_disk, "1": against_haproxy, "5": slow_ca, "6": stock_client, "7": memory, "8": start}

@@ -16,6 +16,7 @@ workers = {workers}
 [log]
 level = "{level}"
 [store]
+kind = "{store}"
 open = 1000000
 open_per_principal = 1000000
 remembered = 10000000
@@ -96,10 +97,12 @@ class Setup:
         program.port = int(program.wait_for(r"listening on (\d+)").group(1))
         return program
 
-    def gateway(self, ca_port, profile=OPAQUE, workers=1, level="warning", wait=True, port=None):
+    def gateway(self, ca_port, profile=OPAQUE, workers=1, level="warning", wait=True, port=None,
+                store="memory"):
         program_port = port or free_port()
         config = self.folder / f"gateway-{program_port}.toml"
-        config.write_text(SERVE.format(workers=workers, level=level, port=program_port, ca_port=ca_port)
+        config.write_text(SERVE.format(workers=workers, level=level, port=program_port, ca_port=ca_port,
+                                       store=store)
                           + profile)
         program = Program([self.cmpgate, "serve", "--config", config])
         program.port = program_port

@@ -108,6 +108,9 @@ struct ProfileConfig {
 };
 
 struct StoreConfig {
+    enum class Kind : std::uint8_t { memory, sqlite } kind = Kind::sqlite;
+    Located<std::string> path;           // of the database; empty: see store_path()
+    std::optional<Located<Source>> key;  // none: a file beside it
     std::size_t open = 65'536;
     std::size_t open_per_principal = 256;
     std::size_t open_octets = 512UL << 20U;

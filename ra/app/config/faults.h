@@ -21,6 +21,8 @@ template <class T>
 struct Located {
     T value{};
     Place at;
+    /// Says the same, wherever it stands.
+    friend bool operator==(const Located& a, const Located& b) { return a.value == b.value; }
 };
 
 struct Fault {

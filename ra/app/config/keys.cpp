@@ -31,7 +31,7 @@ const std::vector<SectionKeys>& all_keys() {
           "max_backdate", "ca", "central_key_generation", "implicit_confirm", "duplicate_keys", "extensions", "controls", "reg_info",
           "attributes", "general_info", "genm", "rr", "rr_reasons"}},
         {Section::store, "[store]",
-         {"kind", "open", "open_per_principal", "open_octets", "remembered", "remembered_per_principal", "kept_octets",
+         {"kind", "path", "key", "open", "open_per_principal", "open_octets", "remembered", "remembered_per_principal", "kept_octets",
           "opaque_percent", "certified_keys", "revoked"}},
         {Section::limits, "[limits]",
          {"message", "depth", "extra_certs", "nested_messages", "nesting_depth", "cert_req_msgs", "general_info",

@@ -14,7 +14,21 @@ constexpr seconds kDay{86'400};
 StoreConfig read_store(const Node& node, Faults& faults) {
     const Table table{node, Section::store, faults};
     StoreConfig store;
-    (void)table.choice<int>("kind", {{"memory", 0}}, 0);
+    using Kind = StoreConfig::Kind;
+    store.kind = table.choice<Kind>("kind", {{"sqlite", Kind::sqlite}, {"memory", Kind::memory}},
+                                    store.kind);
+    store.path.at = table.at("path");
+    if (auto path = table.text("path")) {
+        if (path->value.empty()) faults.error(path->at, "path is the name of a file");
+        store.path = std::move(*path);
+    }
+    store.key = table.source("key");
+    if (store.kind == Kind::memory) {
+        for (const std::string_view key : {"path", "key"}) {
+            if (table.has(key))
+                faults.error(table.at(key), std::string(key) + " belongs to kind = \"sqlite\"");
+        }
+    }
     const auto count = [&](std::string_view key, std::size_t otherwise) {
         return static_cast<std::size_t>(
             table.integer(key, 1, 1LL << 32U, static_cast<std::int64_t>(otherwise)));

@@ -37,6 +37,7 @@ struct Source {
     [[nodiscard]] static Source parse_key(std::string_view text);
     /// As it was written.
     [[nodiscard]] std::string text() const;
+    friend bool operator==(const Source&, const Source&) = default;
 };
 
 /// The http URL of a listener or an upstream.

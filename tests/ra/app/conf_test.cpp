@@ -187,6 +187,7 @@ TEST_SUITE("ra/app") {
         CHECK(said.upstreams[0].max_waiting == upstream.max_waiting);
         CHECK(said.upstreams[0].connect_timeout == upstream.connect_timeout);
         CHECK(said.upstreams[0].idle_timeout == upstream.idle_timeout);
+        CHECK(said.store.kind == config.store.kind);
         CHECK(said.store.open == config.store.open);
         CHECK(said.store.open_per_principal == config.store.open_per_principal);
         CHECK(said.store.open_octets == config.store.open_octets);

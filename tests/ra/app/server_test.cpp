@@ -29,6 +29,7 @@ struct Running {
     Running() : world{directory.path(), 0}, faults{(directory.path() / "cmpgate.toml").string()} {
         config = config::parse_config(world.config, faults.file(), faults);
         config.log.level = config::LogConfig::Level::error;
+        config.store.kind = config::StoreConfig::Kind::sqlite;  // what it measures, too
         auto settings = config::load_settings(config, faults);
         INFO(faults.text());
         REQUIRE(settings != nullptr);
@@ -63,6 +64,7 @@ TEST_SUITE("ra/app") {
         Running running;
         config::Config second = running.config;
         second.listeners[0].url.port = running.server->served()[0].port;
+        second.store.kind = config::StoreConfig::Kind::memory;  // the store is taken, too
         config::Faults faults{running.faults.file()};
         const auto settings = config::load_settings(second, faults);
         REQUIRE(settings != nullptr);

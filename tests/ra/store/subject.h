@@ -55,6 +55,7 @@ public:
     explicit Subject(const Bounds& bounds = {}) : harness_{bounds} {}
 
     Store& store() { return harness_.store(); }
+    Harness& harness() { return harness_; }
     void pass(seconds time) { harness_.pass(time); }
 
     Record record(State state, std::uint8_t digest = 1) {
@@ -126,9 +127,6 @@ public:
         CHECK(sizes.watches == 0);
         return sizes.open + sizes.remembered + sizes.kept_octets + sizes.watches == 0;
     }
-
-protected:
-    Harness& harness() { return harness_; }
 
 private:
     Harness harness_;
