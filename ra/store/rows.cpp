@@ -12,8 +12,10 @@ namespace {
 
 constexpr std::uint8_t kOpen = 1, kFinished = 2;  // forms of a transaction
 constexpr std::uint8_t kOrphan = 1, kSecret = 1;
-constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4;         // of an open one
-constexpr std::uint8_t kGenerated = 1, kLocked = 2, kExpires = 4, kCounted = 8;  // of a secret
+// Flags of a transaction.
+constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4, kHasPayer = 8;
+// Of a secret.
+constexpr std::uint8_t kGenerated = 1, kLocked = 2, kExpires = 4, kCounted = 8;
 
 void pack_key(Packer& packer, const TransactionKey& key) {
     packer.octets(key.principal.digest).octets(key.transaction_id);
@@ -57,7 +59,7 @@ bool is_state(std::uint8_t state) noexcept {
     return state <= static_cast<std::uint8_t>(State::finished);
 }
 
-bool unpack_open(Unpacker& from, Record& record, const StoreTime& time) {
+bool unpack_open(Unpacker& from, Record& record, std::uint8_t flags, const StoreTime& time) {
     record.request = kept(from.octets());
     record.profile = from.text();
     record.upstream = from.text();
@@ -67,9 +69,6 @@ bool unpack_open(Unpacker& from, Record& record, const StoreTime& time) {
     record.first_nonce = to_bytes(from.octets());
     record.ca_nonce = to_bytes(from.octets());
     record.cert_req_id = from.signed_number();
-    const auto flags = from.number<std::uint8_t>();
-    record.implicit_confirm_requested = (flags & kImplicitConfirm) != 0;
-    record.verified = (flags & kVerified) != 0;
     if (!unpack_certificate(from, record.signer) || !unpack_certificate(from, record.responder))
         return false;
     record.url = from.number<std::uint8_t>();
@@ -87,17 +86,20 @@ bool unpack_open(Unpacker& from, Record& record, const StoreTime& time) {
 
 Bytes pack_transaction(const TransactionKey& key, const Record& record, const StoreTime& time) {
     const bool finished = record.state == State::finished;
+    const int flags = (record.implicit_confirm_requested ? kImplicitConfirm : 0) |
+                      (record.verified ? kVerified : 0) | (record.secret_use ? kHasUse : 0) |
+                      (record.payer ? kHasPayer : 0);
     Packer packer;
     packer.number(finished ? kFinished : kOpen);
     pack_key(packer, key);
+    packer.number(static_cast<std::uint8_t>(flags));
+    if (record.payer) packer.octets(record.payer->digest);
     packer.number(static_cast<std::uint8_t>(record.state))
         .number(static_cast<std::uint8_t>(record.request_type))
         .octets(record.request_digest)
         .signed_number(time.of(record.remember_until))
         .octets(octets_of(record.answer));
     if (finished) return packer.take();
-    const int flags = (record.implicit_confirm_requested ? kImplicitConfirm : 0) |
-                      (record.verified ? kVerified : 0) | (record.secret_use ? kHasUse : 0);
     packer.octets(octets_of(record.request))
         .text(record.profile)
         .text(record.upstream)
@@ -107,7 +109,6 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
         .octets(record.first_nonce)
         .octets(record.ca_nonce)
         .signed_number(record.cert_req_id)
-        .number(static_cast<std::uint8_t>(flags))
         .octets(der_of(record.signer))
         .octets(der_of(record.responder))
         .number(record.url)
@@ -126,6 +127,12 @@ std::optional<TransactionRow> unpack_transaction(ByteView octets, const StoreTim
     Record& record = row.record;
     const auto form = from.number<std::uint8_t>();
     if ((form != kOpen && form != kFinished) || !unpack_key(from, row.key)) return std::nullopt;
+    // Whom the bounds count it for, finished ones too (S-05).
+    const auto flags = from.number<std::uint8_t>();
+    record.implicit_confirm_requested = (flags & kImplicitConfirm) != 0;
+    record.verified = (flags & kVerified) != 0;
+    if ((flags & kHasPayer) != 0 && !unpack_digest(from, record.payer.emplace().digest))
+        return std::nullopt;
     const auto state = from.number<std::uint8_t>();
     if (!is_state(state)) return std::nullopt;
     record.state = static_cast<State>(state);
@@ -133,7 +140,7 @@ std::optional<TransactionRow> unpack_transaction(ByteView octets, const StoreTim
     if (!unpack_digest(from, record.request_digest)) return std::nullopt;
     record.remember_until = time.boot(from.signed_number());
     record.answer = kept(from.octets());
-    if (form == kOpen && !unpack_open(from, record, time)) return std::nullopt;
+    if (form == kOpen && !unpack_open(from, record, flags, time)) return std::nullopt;
     if (!from.complete()) return std::nullopt;
     return row;
 }

@@ -81,6 +81,7 @@ TEST_SUITE("ra/store") {
         Record want = s.record(State::expects_certconf, 9);
         want.answer = octets(1500, 3);
         want.request = octets(700, 4);
+        want.payer = principal(77);
         want.signer = device();
         want.responder = device();
         REQUIRE(s.advance(key(1, 1), version, want).has_value());
@@ -110,6 +111,7 @@ TEST_SUITE("ra/store") {
         CHECK(got.signer->digest() == want.signer->digest());
         REQUIRE(got.responder != nullptr);
         CHECK(got.responder->digest() == want.responder->digest());
+        CHECK(got.payer == want.payer);
         CHECK(got.url == want.url);
         CHECK(got.expires == want.expires);
         CHECK(got.remember_until == want.remember_until);
@@ -138,6 +140,29 @@ TEST_SUITE("ra/store") {
         s.harness().restart();
         CHECK(s.is_empty());
         s.begun(key(1, 0));
+    }
+
+    TEST_CASE("S-05: bounds count after a crash for whom they counted before it") {
+        Bounds bounds;
+        bounds.remembered_per_principal = 2;
+        bounds.opaque_percent = 0;
+        Subject<SqliteWorld> s{bounds};
+        // Verified ones do not become opaque ones, finished or open.
+        s.finish(key(1, 1));
+        s.begun(key(2, 2));
+        // Another pays for these.
+        Record paid = s.record(State::in_flight);
+        paid.payer = principal(9);
+        REQUIRE(std::holds_alternative<Begun>(s.begin(key(3, 3), paid)));
+        paid.state = State::finished;
+        REQUIRE(s.advance(key(3, 3), s.find(key(3, 3))->version, paid).has_value());
+        s.harness().restart();
+        s.begun(key(1, 4));
+        s.begun(key(2, 5));
+        s.begun(key(9, 6));
+        CHECK(s.full(key(9, 7)) == "remembered per principal");
+        s.begun(key(3, 8));
+        s.begun(key(3, 9));
     }
 
     TEST_CASE("S-43: a wall clock put back forgets nothing, over a reboot") {

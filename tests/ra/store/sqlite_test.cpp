@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
 
 #include "ra/store/guard.h"
@@ -191,6 +193,49 @@ TEST_SUITE("ra/store") {
         }
         CHECK_FALSE(world.start().figures().fenced);
         CHECK(world.alarms.empty());
+    }
+
+    TEST_CASE("Sqlite: cost of begin and advance, on a real disk" * doctest::skip()) {
+        RealWorld world;
+        store::Sqlite& store = world.start();
+        const auto answer = octets(1200);
+        for (const unsigned at_once : {1U, 16U, 64U, 256U}) {
+            constexpr unsigned kEach = 40;
+            const auto device = [&](unsigned number) -> boost::asio::awaitable<void> {
+                for (unsigned i = 0; i < kEach; ++i) {
+                    const TransactionKey k = key(number, at_once * 1'000'000 + number * 1000 + i);
+                    gateway::Record intent = world.record(State::in_flight);
+                    intent.request = octets(700);
+                    const auto begun = co_await store.begin(k, intent);
+                    gateway::Record next = world.record(State::expects_certconf);
+                    next.answer = answer;
+                    const auto advanced =
+                        co_await store.advance(k, std::get<Begun>(begun).version, next);
+                    co_await store.advance(k, std::get<Advanced>(advanced).version,
+                                           world.record(State::finished));
+                }
+            };
+            const auto before = store.figures();
+            const auto began = std::chrono::steady_clock::now();
+            boost::asio::io_context io;
+            for (unsigned number = 0; number < at_once; ++number) {
+                boost::asio::co_spawn(io, device(number), [](const std::exception_ptr& fault) {
+                    if (fault) std::rethrow_exception(fault);
+                });
+            }
+            io.run();
+            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+            const auto after = store.figures();
+            const auto commits = after.commits - before.commits;
+            MESSAGE(at_once << " at once: " << at_once * kEach / took.count()
+                            << " transactions/s (begin, answer, end), "
+                            << static_cast<double>(after.changes - before.changes) /
+                                   static_cast<double>(commits)
+                            << " changes a commit of "
+                            << (after.committing - before.committing).count() / 1000 /
+                                   static_cast<long>(commits)
+                            << " us");
+        }
     }
 
     TEST_CASE("what is no store's file is left alone") {

@@ -33,6 +33,7 @@ public:
         settings.memory.remembered = bounds_.remembered;
         settings.memory.remembered_per_principal = bounds_.remembered_per_principal;
         settings.memory.kept_octets = bounds_.kept_octets;
+        settings.memory.opaque_percent = bounds_.opaque_percent;
         settings.memory.watches_per_record = bounds_.watches_per_record;
         settings.journal.path = "store.db";
         settings.journal.vfs = disk_.name();
