@@ -91,11 +91,11 @@ bool has_cmc_ra(const ra::crypto::Certificate& certificate) {
 /// S-03: a digest over kind and identity; kinds never collide because each has its own prefix.
 Principal opaque_principal(const PKIHeader& header, ra::ListenerId listener) {
     const auto number = static_cast<std::uint16_t>(listener);
-    ra::Bytes prefix =
-        ra::to_bytes(ra::as_bytes(header.sender_kid ? "opaque-kid:" : "opaque-sender:"));
-    prefix.push_back(static_cast<std::uint8_t>(number >> 8U));
-    prefix.push_back(static_cast<std::uint8_t>(number & 0xffU));
-    return {ra::crypto::sha256(prefix, header.sender_kid ? *header.sender_kid : header.sender)};
+    std::string prefix = header.sender_kid ? "opaque-kid:" : "opaque-sender:";
+    prefix += static_cast<char>(number >> 8U);
+    prefix += static_cast<char>(number & 0xffU);
+    return {ra::crypto::sha256(ra::as_bytes(prefix),
+                               header.sender_kid ? *header.sender_kid : header.sender)};
 }
 
 /// Each secret of a reference is somebody else: what one began, the next cannot go on with.

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     ra::app::add_inspect(app, run);
     ra::app::add_status(app, run);
     ra::app::add_reload(app, run);
+    ra::app::add_bench(app, run);
     ra::app::add_version(app, run);
     try {
         app.parse(argc, argv);

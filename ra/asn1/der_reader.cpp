@@ -1,9 +1,11 @@
 #include "ra/asn1/der_reader.h"
 
+#include <array>
+
 namespace ra::asn1 {
 namespace {
 
-constexpr std::size_t kMaxContent = (1U << 24) - 1;
+constexpr std::size_t kMostLengthOctets = 3;  // content of up to 2^24-1 octets
 
 /// Tag numbers 0..30; a universal type has the one form DER leaves it: constructed for SEQUENCE,
 /// SET, EXTERNAL and EMBEDDED PDV, primitive for the rest (no strings in pieces, X.690 10.2).
@@ -15,6 +17,14 @@ constexpr bool is_der_tag(std::uint8_t identifier) noexcept {
     const bool wants = number == 16 || number == 17 || number == 8 || number == 11;
     return number != 0 && constructed == wants;
 }
+
+/// By identifier octet.
+constexpr std::array<bool, 256> kDerTags = [] {
+    std::array<bool, 256> good{};
+    for (unsigned identifier = 0; identifier < good.size(); ++identifier)
+        good[identifier] = is_der_tag(static_cast<std::uint8_t>(identifier));
+    return good;
+}();
 
 bool is_utf8(ByteView text) noexcept {
     std::size_t i = 0;
@@ -63,53 +73,97 @@ bool is_minimal_integer(ByteView content) noexcept {
     return !((content[0] == 0x00 && !negative) || (content[0] == 0xff && negative));
 }
 
+namespace {
+
+/// How far the TLV at the start of `in` reaches; `whole` 0: that is no DER.
+struct Extent {
+    std::size_t header = 0;
+    std::size_t whole = 0;
+};
+
+/// The short way through what is right, which nearly all is; why_not() says what is wrong.
+inline Extent measure(ByteView in) noexcept {
+    if (in.size() < 2 || !kDerTags[in[0]]) return {};
+    const std::uint8_t first = in[1];
+    std::size_t header = 2;
+    std::size_t length = first;
+    if (first == 0x81 && in.size() > 2 && in[2] >= 0x80) {
+        header = 3;
+        length = in[2];
+    } else if (first == 0x82 && in.size() > 3 && in[2] != 0) {
+        header = 4;
+        length = (std::size_t{in[2]} << 8U) | in[3];
+    } else if (first == 0x83 && in.size() > 4 && in[2] != 0) {
+        header = 5;
+        length = (std::size_t{in[2]} << 16U) | (std::size_t{in[3]} << 8U) | in[4];
+    } else if (first >= 0x80) {
+        return {};
+    }
+    if (in.size() - header < length) return {};
+    return {header, header + length};
+}
+
+/// The fault of what measure() refuses.
+[[gnu::cold]] Errc why_not(ByteView in) noexcept {
+    if (in.empty()) return Errc::missing;
+    if (in.size() < 2) return Errc::truncated;
+    if (!kDerTags[in[0]]) return Errc::bad_tag;
+    if (in[1] < 0x80) return Errc::truncated;
+    const std::size_t octets = in[1] & 0x7fU;
+    if (octets == 0 || octets > kMostLengthOctets) return Errc::bad_length;
+    if (in.size() < 2 + octets) return Errc::truncated;
+    const bool minimal = octets == 1 ? in[2] >= 0x80 : in[2] != 0;
+    return minimal ? Errc::truncated : Errc::bad_length;
+}
+
+Tlv cut(ByteView in, const Extent& extent) noexcept {
+    return {static_cast<Tag>(in[0]), in.subspan(extent.header, extent.whole - extent.header),
+            in.first(extent.whole)};
+}
+
+/// Is the identifier octet at the start of `in` this one?
+bool begins_with(ByteView in, Tag want) noexcept {
+    return !in.empty() && in[0] == static_cast<std::uint8_t>(want);
+}
+
+}  // namespace
+
 Result<Tlv> DerReader::read_any(std::string_view field) {
     const ByteView in = rest();
-    if (in.empty()) return fail(Errc::missing, field, offset());
-    if (in.size() < 2) return fail(Errc::truncated, field, offset());
-    if (!is_der_tag(in[0])) return fail(Errc::bad_tag, field, offset());
-
-    std::size_t header = 2;
-    std::size_t length = in[1];
-    if (length >= 0x80) {
-        const std::size_t octets = length & 0x7fU;
-        if (octets == 0 || octets > 3) return fail(Errc::bad_length, field, offset());
-        if (in.size() < 2 + octets) return fail(Errc::truncated, field, offset());
-        length = 0;
-        for (std::size_t i = 0; i < octets; ++i) length = (length << 8U) | in[2 + i];
-        const bool minimal =
-            length >= 0x80 && (octets == 1 || length >= (std::size_t{1} << (8 * (octets - 1))));
-        if (!minimal || length > kMaxContent) return fail(Errc::bad_length, field, offset());
-        header += octets;
-    }
-    if (in.size() - header < length) return fail(Errc::truncated, field, offset());
-    Tlv tlv{static_cast<Tag>(in[0]), in.subspan(header, length), in.first(header + length)};
-    position_ += header + length;
-    return tlv;
+    const Extent extent = measure(in);
+    if (extent.whole == 0) return fail(why_not(in), field, offset());
+    position_ += extent.whole;
+    return cut(in, extent);
 }
 
 Result<Tlv> DerReader::read_tlv(Tag want, std::string_view field) {
-    const auto next = peek();
-    if (!next) return fail(Errc::missing, field, offset());
-    if (*next != want) return fail(Errc::bad_tag, field, offset());
-    return read_any(field);
+    const ByteView in = rest();
+    if (!begins_with(in, want))
+        return fail(in.empty() ? Errc::missing : Errc::bad_tag, field, offset());
+    const Extent extent = measure(in);
+    if (extent.whole == 0) return fail(why_not(in), field, offset());
+    position_ += extent.whole;
+    return cut(in, extent);
 }
 
 Result<ByteView> DerReader::read(Tag want, std::string_view field) {
-    RA_TRY(const Tlv tlv, read_tlv(want, field));
-    return tlv.content;
+    const ByteView in = rest();
+    const Extent extent = begins_with(in, want) ? measure(in) : Extent{};
+    if (extent.whole == 0) return read_tlv(want, field).error();
+    position_ += extent.whole;
+    return in.subspan(extent.header, extent.whole - extent.header);
 }
 
 Result<std::optional<Tlv>> DerReader::read_optional_tlv(Tag want, std::string_view field) {
-    if (peek() != want) return std::optional<Tlv>{};
-    RA_TRY(const Tlv tlv, read_any(field));
+    if (!begins_with(rest(), want)) return std::optional<Tlv>{};
+    RA_TRY(const Tlv tlv, read_tlv(want, field));
     return std::optional<Tlv>{tlv};
 }
 
 Result<std::optional<ByteView>> DerReader::read_optional(Tag want, std::string_view field) {
-    if (peek() != want) return std::optional<ByteView>{};
-    RA_TRY(const Tlv tlv, read_any(field));
-    return std::optional<ByteView>{tlv.content};
+    if (!begins_with(rest(), want)) return std::optional<ByteView>{};
+    RA_TRY(const ByteView content, read(want, field));
+    return std::optional<ByteView>{content};
 }
 
 Result<ByteView> DerReader::read_big_integer(std::string_view field) {

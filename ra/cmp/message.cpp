@@ -226,9 +226,8 @@ bool is_null_dn(ByteView general_name) noexcept {
 }
 
 Result<ParsedMessage> ParsedMessage::parse(MessageBuffer&& buffer, const Limits& limits) {
-    auto message = parse_pki_message(buffer.view(), limits);
-    if (!message.has_value()) return message.error();
-    return ParsedMessage{std::move(buffer), std::move(*message)};
+    RA_TRY(PKIMessage message, parse_pki_message(buffer.view(), limits));
+    return ParsedMessage{std::make_unique<Parts>(Parts{std::move(message), std::move(buffer)})};
 }
 
 }  // namespace ra::cmp

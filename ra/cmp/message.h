@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -107,24 +108,27 @@ struct Salvage {
 };
 [[nodiscard]] Salvage salvage(ByteView der, const Limits& limits) noexcept;
 
-/// A message that parsed, with the octets it is a view of.
+/// A message that parsed, with the octets it is a view of. Handed from stage to stage, so it is one
+/// pointer wide.
 class ParsedMessage {
 public:
     /// Takes the octets if they parse; else `buffer` keeps them (for salvage()).
     [[nodiscard]] static Result<ParsedMessage> parse(MessageBuffer&& buffer, const Limits& limits);
 
-    [[nodiscard]] const PKIMessage& message() const noexcept { return message_; }
-    [[nodiscard]] const PKIMessage* operator->() const noexcept { return &message_; }
-    [[nodiscard]] ByteView der() const noexcept { return buffer_.view(); }
+    [[nodiscard]] const PKIMessage& message() const noexcept { return parts_->message; }
+    [[nodiscard]] const PKIMessage* operator->() const noexcept { return &parts_->message; }
+    [[nodiscard]] ByteView der() const noexcept { return parts_->buffer.view(); }
     /// Gives the octets away; all views end.
-    [[nodiscard]] Bytes release() && noexcept { return std::move(buffer_).release(); }
+    [[nodiscard]] Bytes release() && noexcept { return std::move(parts_->buffer).release(); }
 
 private:
-    ParsedMessage(MessageBuffer buffer, PKIMessage message) noexcept
-        : buffer_{std::move(buffer)}, message_{std::move(message)} {}
+    struct Parts {
+        PKIMessage message;
+        MessageBuffer buffer;
+    };
+    explicit ParsedMessage(std::unique_ptr<Parts> parts) noexcept : parts_{std::move(parts)} {}
 
-    MessageBuffer buffer_;
-    PKIMessage message_;
+    std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace ra::cmp

@@ -59,13 +59,36 @@ Errc code_of(int error) noexcept {
     }
 }
 
-Result<CertificatePtr> to_certificate(X509* x509) {
-    unsigned char* der = nullptr;
-    const int length = i2d_X509(x509, &der);
+/// Certificates that come again with every device of their maker, decoded once: what libcrypto
+/// takes for one is two signature checks. Says nothing about trust.
+class SeenCertificates {
+public:
+    /// For libcrypto. Errors: of the DER; of the key.
+    [[nodiscard]] Result<X509Ptr> x509(ByteView der);
+    /// Ours, of one that libcrypto has put on a path.
+    [[nodiscard]] Result<CertificatePtr> certificate(X509* x509);
+
+private:
+    static constexpr std::size_t kEntries = 128;
+    Lru<X509Ptr> x509_{kEntries};
+    Lru<CertificatePtr> certificates_{kEntries};
+};
+
+struct FreeOctets {
+    void operator()(unsigned char* octets) const noexcept { OPENSSL_free(octets); }
+};
+
+Result<CertificatePtr> SeenCertificates::certificate(X509* x509) {
+    unsigned char* encoded = nullptr;
+    const int length = i2d_X509(x509, &encoded);
     if (length <= 0) return fail(Errc::unsupported, "certificate");
-    auto made = Certificate::parse({der, static_cast<std::size_t>(length)});
-    OPENSSL_free(der);
-    return made;
+    const std::unique_ptr<unsigned char, FreeOctets> owner{encoded};
+    const ByteView der{encoded, static_cast<std::size_t>(length)};
+    const Sha256 digest = sha256(der);
+    if (const CertificatePtr* const known = certificates_.find(digest); known != nullptr)
+        return *known;
+    RA_TRY(CertificatePtr made, Certificate::parse(der));
+    return certificates_.put(digest, std::move(made));
 }
 
 /// Keys beyond our bounds are refused before libcrypto works with them (S-30).
@@ -80,6 +103,17 @@ Result<X509Ptr> to_x509(ByteView der) {
         return fail(Errc::bad_value, "certificate");
     }
     return made;
+}
+
+Result<X509Ptr> SeenCertificates::x509(ByteView der) {
+    const Sha256 digest = sha256(der);
+    X509Ptr* known = x509_.find(digest);
+    if (known == nullptr) {
+        RA_TRY(X509Ptr made, to_x509(der));
+        known = &x509_.put(digest, std::move(made));
+    }
+    X509_up_ref(known->get());
+    return X509Ptr{known->get()};
 }
 
 /// Past nextUpdate but within the grace of `soft` counts as fresh (S-43).
@@ -97,13 +131,14 @@ int tolerate_stale_crl(int ok, X509_STORE_CTX* context) noexcept {
     return WallTime{std::chrono::seconds{now}} <= impl->crl_next_update + impl->crl_grace ? 1 : 0;
 }
 
-Result<Chain> build_chain(const TrustStore& trust, ByteView leaf, ByteView others, WallTime now) {
+Result<Chain> build_chain(const TrustStore& trust, ByteView leaf, ByteView others, WallTime now,
+                          SeenCertificates& seen) {
     RA_TRY(const X509Ptr x509, to_x509(leaf));
     std::vector<X509Ptr> helpers;
     asn1::DerReader reader{others};
     while (!reader.at_end() && helpers.size() < kMostHelpers) {
         RA_TRY(const asn1::Tlv one, reader.read_any("extraCerts"));
-        auto helper = to_x509(one.whole);
+        auto helper = seen.x509(one.whole);
         if (helper)
             helpers.push_back(std::move(*helper));  // what does not help does not harm
     }
@@ -139,7 +174,9 @@ Result<Chain> build_chain(const TrustStore& trust, ByteView leaf, ByteView other
     Chain chain;
     STACK_OF(X509)* const path = X509_STORE_CTX_get0_chain(context.get());
     for (int i = 0; i < sk_X509_num(path); ++i) {
-        RA_TRY(CertificatePtr certificate, to_certificate(sk_X509_value(path, i)));
+        // The leaf is this device's alone.
+        RA_TRY(CertificatePtr certificate,
+               i == 0 ? Certificate::parse(leaf) : seen.certificate(sk_X509_value(path, i)));
         chain.path.push_back(std::move(certificate));
     }
     if (chain.path.size() > kMostPath) return fail(Errc::too_many, "chain");
@@ -157,6 +194,7 @@ struct ChainVerifier::Impl {
     const Clock& clock;
     Lru<Positive> positive;
     Lru<Negative> negative;
+    SeenCertificates seen;
     WallTime last_now{};
     Stats stats;
 };
@@ -193,7 +231,7 @@ Result<Chain> ChainVerifier::verify(const TrustStore& trust, ByteView leaf, Byte
         return known->error;
     }
     ++impl_->stats.misses;
-    auto chain = build_chain(trust, leaf, others, now);
+    auto chain = build_chain(trust, leaf, others, now, impl_->seen);
     if (!chain) {
         impl_->negative.put(negative_key, Negative{chain.error(), boot + kNegativeAge});
         return chain;
@@ -221,21 +259,5 @@ void ChainVerifier::clear() {
 }
 
 const ChainVerifier::Stats& ChainVerifier::stats() const noexcept { return impl_->stats; }
-
-struct CertificateCache::Impl {
-    Lru<CertificatePtr> entries;
-};
-
-CertificateCache::CertificateCache(std::size_t entries)
-    : impl_{new Impl{Lru<CertificatePtr>{entries}}} {}
-CertificateCache::~CertificateCache() = default;
-
-Result<CertificatePtr> CertificateCache::get(ByteView der) {
-    const Sha256 key = sha256(der);
-    if (const CertificatePtr* const known = impl_->entries.find(key); known != nullptr)
-        return *known;
-    RA_TRY(CertificatePtr made, Certificate::parse(der));
-    return impl_->entries.put(key, std::move(made));
-}
 
 }  // namespace ra::crypto

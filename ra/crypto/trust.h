@@ -81,16 +81,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-/// A certificate seen, verified or not, parsed once: LRU by digest. One per worker.
-class CertificateCache {
-public:
-    explicit CertificateCache(std::size_t entries = 1024);
-    ~CertificateCache();
-    [[nodiscard]] Result<CertificatePtr> get(ByteView der);
-
-private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
-};
-
 }  // namespace ra::crypto

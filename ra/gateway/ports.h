@@ -12,6 +12,7 @@
 #include "policy/inventory.h"
 #include "policy/stages.h"
 #include "ra/base/bytes.h"
+#include "ra/base/short_bytes.h"
 #include "ra/base/time.h"
 #include "ra/cmp/types.h"
 #include "ra/exchange.h"
@@ -23,7 +24,7 @@ namespace ra::gateway {
 /// Where a transaction is known: {principal, transactionID} (S-03).
 struct TransactionKey {
     policy::Principal principal;
-    Bytes transaction_id;
+    ShortBytes transaction_id;
     friend bool operator==(const TransactionKey&, const TransactionKey&) = default;
 };
 
@@ -50,9 +51,9 @@ struct Record {
     std::string upstream;
     Operation operation{};  // path of the first request: follow-ups use the same
     std::string label;
-    Bytes ee_nonce;     // last senderNonce of the EE
-    Bytes first_nonce;  // senderNonce of the first (delayed) request
-    Bytes ca_nonce;     // last senderNonce of the CA
+    ShortBytes ee_nonce;     // last senderNonce of the EE
+    ShortBytes first_nonce;  // senderNonce of the first (delayed) request
+    ShortBytes ca_nonce;     // last senderNonce of the CA
     std::int64_t cert_req_id = 0;
     bool implicit_confirm_requested = false;
     bool verified = false;                // false: opaque

@@ -11,16 +11,16 @@ using cmp::PKIStatus;
 void Progress::took(const cmp::PKIMessage& message) {
     const cmp::PKIHeader& header = message.header;
     ended.request = message.type;
-    if (header.transaction_id) transaction_id = to_bytes(*header.transaction_id);
-    if (header.sender_nonce) sender_nonce = to_bytes(*header.sender_nonce);
+    if (header.transaction_id) transaction_id = *header.transaction_id;
+    if (header.sender_nonce) sender_nonce = *header.sender_nonce;
     sender = to_bytes(header.sender);
     pvno = header.pvno;
     if (message.type == BodyType::p10cr) cert_req_id = -1;
 }
 
 void Progress::took(const cmp::Salvage& salvage) {
-    transaction_id = to_bytes(salvage.transaction_id);
-    sender_nonce = to_bytes(salvage.sender_nonce);
+    transaction_id = salvage.transaction_id;
+    sender_nonce = salvage.sender_nonce;
     pvno = salvage.pvno;
 }
 

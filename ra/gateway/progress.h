@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "ra/gateway/gateway.h"
@@ -20,8 +21,8 @@ enum class OnFailure : std::uint8_t {
 struct Held {
     TransactionKey key;
     std::uint64_t version = 0;
-    Record record;                 // as claimed: state in_flight
-    std::optional<Record> before;  // a follow-up: what to revert to
+    Record record;                   // as claimed: state in_flight
+    std::unique_ptr<Record> before;  // a follow-up: what to revert to; else null
     OnFailure on_failure = OnFailure::release;
 };
 
@@ -36,8 +37,8 @@ struct Progress {
     Deadline deadline{};
 
     // Of the request, copied: they outlive its octets.
-    Bytes transaction_id;
-    Bytes sender_nonce;
+    ShortBytes transaction_id;
+    ShortBytes sender_nonce;
     Bytes sender;  // GeneralName TLV
     std::uint8_t pvno = 2;
     std::int64_t cert_req_id = 0;

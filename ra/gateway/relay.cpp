@@ -83,10 +83,9 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
     lap(Stage::store);
     if (auto good = check_secret(found.has_value(), type); !good) co_return std::move(good).error();
     if (found) {
-        auto now = co_await settled(key, std::move(*found));
+        auto now = co_await settled(key, *found);
         lap(Stage::store);
         if (!now) co_return std::move(now).error();
-        found = std::move(*now);
         if (found->record.request_digest == digest_) co_return repeat(found->record);
         if (!is_follow_up(type)) {
             co_return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
@@ -109,16 +108,15 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
     if (auto* refuse = std::get_if<Refuse>(&decision)) co_return Failure{std::move(*refuse)};
 
     if (found) {
-        auto claimed = co_await follow_up(key, std::move(*found), proven->message(), arrival);
+        auto claimed = co_await follow_up(key, *found, proven->message(), arrival);
         if (!claimed) co_return std::move(claimed).error();
     } else {
-        std::optional<Versioned> raced;
-        auto begun = co_await begin(key, *proven, arrival, raced);
+        auto begun = co_await begin(key, *proven, arrival, found);
         if (!begun) co_return std::move(begun).error();
-        if (raced) {
-            auto now = co_await settled(key, std::move(*raced));
+        if (found) {  // somebody was quicker
+            auto now = co_await settled(key, *found);
             if (!now) co_return std::move(now).error();
-            if (now->record.request_digest == digest_) co_return repeat(now->record);
+            if (found->record.request_digest == digest_) co_return repeat(found->record);
             co_return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
                                      "lost a race for it"}};
         }
@@ -128,7 +126,7 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
 }
 
 /// Waits, bounded, until the transaction is not in flight any more (S-02).
-asio::awaitable<Outcome<Versioned>> Relay::settled(const TransactionKey& key, Versioned found) {
+asio::awaitable<Outcome<void>> Relay::settled(const TransactionKey& key, Versioned& found) {
     constexpr int kRounds = 4;  // a follow-up may slip in between; more is a flood
     for (int round = 0; round < kRounds && found.record.state == State::in_flight; ++round) {
         Store::WatchId watch = 0;
@@ -146,7 +144,7 @@ asio::awaitable<Outcome<Versioned>> Relay::settled(const TransactionKey& key, Ve
         found = std::move(*again);
     }
     if (found.record.state == State::in_flight) co_return Failure{Busy{"transaction"}};
-    co_return std::move(found);
+    co_return boost::system::in_place_value;
 }
 
 Outcome<Reply> Relay::repeat(const Record& record) {
@@ -188,17 +186,16 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
         if (mac_ && message.type != BodyType::rr) record.secret_use = mac_->use;
         record.request = std::make_shared<const Bytes>(to_bytes(message.whole));
     }
-    record.expires = services_.clock.boot_now() + settings_.open_time;
-    record.remember_until = services_.clock.boot_now() + settings_.replay_horizon;
+    const BootTime now = services_.clock.boot_now();
+    record.expires = now + settings_.open_time;
+    record.remember_until = now + settings_.replay_horizon;
     if (record.verified && !message.header.message_time) {
         const auto replayable =
             policy::replayable_for(request.origin(), services_.clock.wall_now());
-        record.remember_until =
-            std::max(record.remember_until, services_.clock.boot_now() + replayable);
+        record.remember_until = std::max(record.remember_until, now + replayable);
     }
 
-    Held held{key, 0, record, std::nullopt, OnFailure::release};
-    BeginResult result = co_await services_.store.begin(key, std::move(record));
+    BeginResult result = co_await services_.store.begin(key, record);
     if (auto* exists = std::get_if<Exists>(&result)) {
         raced = std::move(exists->found);
     } else if (const auto* taken = std::get_if<IdInUse>(&result)) {
@@ -213,8 +210,8 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
         co_return Failure{
             Refuse{"store-full", PKIFailureInfo::systemUnavail, std::string(full->bound)}};
     } else {
-        held.version = std::get<Begun>(result).version;
-        progress_.held = std::move(held);
+        progress_.held.emplace(Held{key, std::get<Begun>(result).version, std::move(record),
+                                    nullptr, OnFailure::release});
     }
     co_return boost::system::in_place_value;
 }
@@ -241,7 +238,7 @@ Outcome<void> Relay::check_follow_up(const Record& record, const cmp::PKIMessage
     return boost::system::in_place_value;
 }
 
-asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versioned found,
+asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versioned& found,
                                                 const cmp::PKIMessage& message,
                                                 const Arrival& arrival) {
     auto checked = check_follow_up(found.record, message, arrival);
@@ -255,17 +252,13 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
     record.request_digest = digest_;
     record.ee_nonce = progress_.sender_nonce;
     record.expires = services_.clock.boot_now() + settings_.open_time;
-    Held held{key, 0, record, std::move(found.record), OnFailure::revert};
-    const AdvanceResult result =
-        co_await services_.store.advance(key, found.version, std::move(record));
-    if (const auto* advanced = std::get_if<Advanced>(&result)) {
-        held.version = advanced->version;
-    } else {
-        co_return Failure{Busy{"transaction"}};
-    }
+    const AdvanceResult result = co_await services_.store.advance(key, found.version, record);
+    const auto* const advanced = std::get_if<Advanced>(&result);
+    if (advanced == nullptr) co_return Failure{Busy{"transaction"}};
     // verified under its own principal and wrong, it ends the transaction.
-    if (!checked) held.on_failure = OnFailure::finish;
-    progress_.held = std::move(held);
+    progress_.held.emplace(Held{key, advanced->version, std::move(record),
+                                std::make_unique<Record>(std::move(found.record)),
+                                checked ? OnFailure::revert : OnFailure::finish});
     if (!checked) co_return std::move(checked).error();
     co_return boost::system::in_place_value;
 }
@@ -365,10 +358,10 @@ asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message)
 }
 
 asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched) {
-    Held held = std::move(*progress_.held);
+    Held& held = *progress_.held;
     Record& record = held.record;
     record.state = matched.next;
-    record.ca_nonce = to_bytes(*matched.parsed->header.sender_nonce);
+    record.ca_nonce = *matched.parsed->header.sender_nonce;
     if (matched.responder != nullptr) record.responder = matched.responder;
     const BootTime now = services_.clock.boot_now();
     record.expires =
@@ -382,10 +375,10 @@ asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched) {
     keep_key(record);
     auto answer = std::make_shared<const Bytes>(std::move(matched.parsed).release());
     record.answer = answer;
-    progress_.held.reset();
     lap(Stage::answer);
     const AdvanceResult result =
         co_await services_.store.advance(held.key, held.version, std::move(record));
+    progress_.held.reset();
     lap(Stage::store);
     if (std::holds_alternative<Conflict>(result)) {
         // Expired under us: the device still gets its answer; nothing will follow.

@@ -36,12 +36,12 @@ private:
     asio::awaitable<std::optional<Versioned>> find_claim(const cmp::PKIMessage& message);
     asio::awaitable<Outcome<Reply>> carry_on(policy::AuthenticMessage message,
                                              const Arrival& arrival);
-    asio::awaitable<Outcome<Versioned>> settled(const TransactionKey& key, Versioned found);
+    asio::awaitable<Outcome<void>> settled(const TransactionKey& key, Versioned& found);
     Outcome<Reply> repeat(const Record& record);
     asio::awaitable<Outcome<void>> begin(const TransactionKey& key,
                                          const policy::ProvenRequest& request,
                                          const Arrival& arrival, std::optional<Versioned>& raced);
-    asio::awaitable<Outcome<void>> follow_up(const TransactionKey& key, Versioned found,
+    asio::awaitable<Outcome<void>> follow_up(const TransactionKey& key, Versioned& found,
                                              const cmp::PKIMessage& message,
                                              const Arrival& arrival);
     Outcome<void> check_follow_up(const Record& record, const cmp::PKIMessage& message,

@@ -36,19 +36,14 @@ std::optional<Versioned> Memory::Impl::find(const TransactionKey& key) {
     const BootTime now = clock_.boot_now();
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
-    std::optional<Versioned> found;
     Afterwards after;
-    {
-        const std::lock_guard lock{shard.mutex};
-        if (const Index at = find_open(shard, id_hash, key, now, after); at != kNone) {
-            found.emplace(Versioned{shard.open[at].record, shard.open[at].version});
-        } else if (shard.remembered.size() != 0) {
-            const Index entry = find_remembered(shard, fingerprint(key), now, after);
-            if (entry != kNone) found = settled(shard, shard.remembered[entry]);
-        }
-    }
-    finally(shard, after);
-    return found;
+    const std::lock_guard lock{shard.mutex};
+    if (const Index at = find_open(shard, id_hash, key, now, after); at != kNone)
+        return Versioned{shard.open[at].record, shard.open[at].version};
+    if (shard.remembered.size() == 0) return std::nullopt;
+    const Index entry = find_remembered(shard, fingerprint(key), now);
+    if (entry == kNone) return std::nullopt;
+    return settled(shard.remembered[entry]);
 }
 
 std::vector<Versioned> Memory::Impl::find_claims(ByteView transaction_id) {
@@ -73,41 +68,37 @@ BeginResult Memory::Impl::begin(const TransactionKey& key, Record&& record) {
     const Fingerprint print = fingerprint(key);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    const BeginResult result = [&]() -> BeginResult {
-        const std::lock_guard lock{shard.mutex};
-        if (const Index at = find_open(shard, id_hash, key, now, after); at != kNone) {
-            return Exists{{shard.open[at].record, shard.open[at].version}};
+    const std::lock_guard lock{shard.mutex};
+    if (const Index at = find_open(shard, id_hash, key, now, after); at != kNone) {
+        return Exists{{shard.open[at].record, shard.open[at].version}};
+    }
+    if (const Index at = find_remembered(shard, print, now); at != kNone) {
+        return Exists{settled(shard.remembered[at])};
+    }
+    for (Index at = shard.open.first(id_hash); at != kNone;) {
+        const Open& other = shard.open[at];
+        const Index next = other.next;
+        if (other.id_hash == id_hash && other.transaction_id == key.transaction_id &&
+            other.record.upstream == record.upstream) {
+            if (other.record.expires > now || other.leased) return IdInUse{other.principal};
+            end_expired(shard, at, now, after);
         }
-        if (const Index at = find_remembered(shard, print, now, after); at != kNone) {
-            return Exists{settled(shard, shard.remembered[at])};
-        }
-        for (Index at = shard.open.first(id_hash); at != kNone;) {
-            const Open& other = shard.open[at];
-            const Index next = other.next;
-            if (other.id_hash == id_hash && other.transaction_id == key.transaction_id &&
-                other.record.upstream == record.upstream) {
-                if (other.record.expires > now || other.leased) return IdInUse{other.principal};
-                end_expired(shard, at, now, after);
-            }
-            at = next;
-        }
-        if (record.secret_use) {
-            if (const auto bound = secrets_.reserve(*record.secret_use)) return Full{*bound};
-            record.secret_use->fate = SecretUse::Fate::reserved;
-        }
-        const std::size_t octets = octets_of(record);
-        const auto reserved = reserve(key, record, octets);
-        if (const auto* bound = std::get_if<std::string_view>(&reserved)) {
-            if (record.secret_use) secrets_.settle(*record.secret_use, SecretUse::Fate::returned);
-            return Full{*bound};
-        }
+        at = next;
+    }
+    if (record.secret_use) {
+        if (const auto bound = secrets_.reserve(*record.secret_use)) return Full{*bound};
+        record.secret_use->fate = SecretUse::Fate::reserved;
+    }
+    const std::size_t octets = octets_of(record);
+    const auto reserved = reserve(key, record, octets);
+    if (const auto* bound = std::get_if<std::string_view>(&reserved)) {
+        if (record.secret_use) secrets_.settle(*record.secret_use, SecretUse::Fate::returned);
+        return Full{*bound};
+    }
 
-        const Index at = add_open(shard, key, id_hash, std::move(record), octets,
-                                  std::get<Principals::Ref>(reserved));
-        return Begun{shard.open[at].version};
-    }();
-    finally(shard, after);
-    return result;
+    const Index at = add_open(shard, key, id_hash, std::move(record), octets,
+                              std::get<Principals::Ref>(reserved));
+    return Begun{shard.open[at].version};
 }
 
 AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t version,
@@ -116,29 +107,25 @@ AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t ver
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    const AdvanceResult result = [&]() -> AdvanceResult {
-        const std::lock_guard lock{shard.mutex};
-        const Index at = find_open(shard, id_hash, key, now, after);
-        if (at == kNone || shard.open[at].version != version || shard.open[at].leased != leased)
-            return Conflict{};
-        Open& open = shard.open[at];
-        open.leased = false;
-        settle_use(open.record, record);
-        if (record.state == State::finished) {
-            finish(shard, at, record, now, after);
-            return Advanced{kSettled};
-        }
-        touch(open, after);
-        record.upstream.swap(open.record.upstream);
-        std::swap(open.record,
-                  record);  // what was goes with the caller's argument, outside the lock
-        open.version = ++shard.last_version;
-        const std::size_t octets = octets_of(open.record);
-        open_octets_ += octets - std::exchange(open.octets, octets);
-        return Advanced{open.version};
-    }();
-    finally(shard, after);
-    return result;
+    const std::lock_guard lock{shard.mutex};
+    const Index at = find_open(shard, id_hash, key, now, after);
+    if (at == kNone || shard.open[at].version != version || shard.open[at].leased != leased)
+        return Conflict{};
+    Open& open = shard.open[at];
+    open.leased = false;
+    settle_use(open.record, record);
+    if (record.state == State::finished) {
+        finish(shard, at, record, now, after);
+        return Advanced{kSettled};
+    }
+    touch(open, after);
+    record.upstream.swap(open.record.upstream);
+    std::swap(open.record,
+              record);  // what was goes with the caller's argument, outside the lock
+    open.version = ++shard.last_version;
+    const std::size_t octets = octets_of(open.record);
+    open_octets_ += octets - std::exchange(open.octets, octets);
+    return Advanced{open.version};
 }
 
 bool Memory::Impl::lease(const TransactionKey& key, std::uint64_t version) {
@@ -146,15 +133,11 @@ bool Memory::Impl::lease(const TransactionKey& key, std::uint64_t version) {
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    bool leased = false;
-    {
-        const std::lock_guard lock{shard.mutex};
-        const Index at = find_open(shard, id_hash, key, now, after);
-        leased = at != kNone && shard.open[at].version == version && !shard.open[at].leased;
-        if (leased) shard.open[at].leased = true;
-    }
-    finally(shard, after);
-    return leased;
+    const std::lock_guard lock{shard.mutex};
+    const Index at = find_open(shard, id_hash, key, now, after);
+    if (at == kNone || shard.open[at].version != version || shard.open[at].leased) return false;
+    shard.open[at].leased = true;
+    return true;
 }
 
 AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t version, bool leased) {
@@ -162,23 +145,19 @@ AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t ver
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    const AdvanceResult result = [&]() -> AdvanceResult {
-        const std::lock_guard lock{shard.mutex};
-        const Index at = find_open(shard, id_hash, key, now, after);
-        if (at == kNone || shard.open[at].version != version || shard.open[at].leased != leased)
-            return Conflict{};
-        const Principals::Ref ref = shard.open[at].ref;
-        const std::optional<SecretUse> use = shard.open[at].record.secret_use;
-        if (use && use->fate == SecretUse::Fate::reserved)
-            secrets_.settle(*use, SecretUse::Fate::returned);
-        close(shard, at, after);
-        principals_.close(ref);
-        principals_.forget(ref);
-        --remembered_;
-        return Advanced{version};
-    }();
-    finally(shard, after);
-    return result;
+    const std::lock_guard lock{shard.mutex};
+    const Index at = find_open(shard, id_hash, key, now, after);
+    if (at == kNone || shard.open[at].version != version || shard.open[at].leased != leased)
+        return Conflict{};
+    const Principals::Ref ref = shard.open[at].ref;
+    const std::optional<SecretUse> use = shard.open[at].record.secret_use;
+    if (use && use->fate == SecretUse::Fate::reserved)
+        secrets_.settle(*use, SecretUse::Fate::returned);
+    close(shard, at, after);
+    principals_.close(ref);
+    principals_.forget(ref);
+    --remembered_;
+    return Advanced{version};
 }
 
 Memory::WatchId Memory::Impl::watch(const TransactionKey& key, std::uint64_t version,
@@ -187,18 +166,14 @@ Memory::WatchId Memory::Impl::watch(const TransactionKey& key, std::uint64_t ver
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    const WatchId id = [&]() -> WatchId {
-        const std::lock_guard lock{shard.mutex};
-        const Index at = find_open(shard, id_hash, key, now, after);
-        if (at == kNone || shard.open[at].version != version) return 0;
-        Open& open = shard.open[at];
-        if (open.watches.size() >= settings_.watches_per_record) return 0;
-        open.watches.emplace_back(++shard.last_watch, std::move(changed));
-        ++watches_;
-        return shard.last_watch;
-    }();
-    finally(shard, after);
-    return id;
+    const std::lock_guard lock{shard.mutex};
+    const Index at = find_open(shard, id_hash, key, now, after);
+    if (at == kNone || shard.open[at].version != version) return 0;
+    Open& open = shard.open[at];
+    if (open.watches.size() >= settings_.watches_per_record) return 0;
+    open.watches.emplace_back(++shard.last_watch, std::move(changed));
+    ++watches_;
+    return shard.last_watch;
 }
 
 void Memory::Impl::unwatch(const TransactionKey& key, WatchId id) noexcept {

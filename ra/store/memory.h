@@ -17,8 +17,8 @@ struct MemorySettings {
     std::size_t open_octets = 512UL << 20;  // requests and answers of open transactions
     std::size_t remembered = 1UL << 20;     // open ones and replay entries, 64 octets each (S-05)
     std::size_t remembered_per_principal = 16'384;
-    unsigned opaque_percent = 50;  // of open and remembered, for what nobody verified (S-10)
-    std::size_t kept_octets = 64UL << 20;  // answers of finished transactions; oldest go first
+    unsigned opaque_percent = 50;         // of open and remembered, for what nobody verified (S-10)
+    std::size_t kept_octets = 4UL << 20;  // answers of finished transactions; oldest go first
     std::size_t watches_per_record = 8;
     std::size_t secrets = 100'000;  // ~0.3 KiB each
     std::size_t shards = 64;        // a power of two

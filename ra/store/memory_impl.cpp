@@ -32,14 +32,13 @@ Index Memory::Impl::find_open(Shard& shard, std::uint64_t id_hash, const Transac
     return kNone;
 }
 
-Index Memory::Impl::find_remembered(Shard& shard, const Fingerprint& fingerprint, BootTime now,
-                                    Afterwards& after) {
+Index Memory::Impl::find_remembered(Shard& shard, const Fingerprint& fingerprint, BootTime now) {
     Index at = shard.remembered.first(fingerprint.first);
     while (at != kNone && !(shard.remembered[at].fingerprint == fingerprint)) {
         at = shard.remembered[at].next;
     }
     if (at == kNone || now < made_ + std::chrono::seconds{shard.remembered[at].until}) return at;
-    forget(shard, at, after);
+    forget(shard, at);
     return kNone;
 }
 
@@ -81,9 +80,12 @@ void Memory::Impl::finish(Shard& shard, Index at, Record& last, BootTime now, Af
     entry.until = seconds(last.remember_until) & 0x7fffffffU;
     entry.unknown = last.state == State::outcome_unknown ? 1U : 0U;
     entry.ref = ref;
-    entry.kept = kNone;
+    entry.kept = KeptAnswers::kNone;
+    if (last.answer != nullptr) {
+        entry.kept = kept_of(entry.fingerprint).keep(entry.fingerprint.second, *last.answer);
+        after.octets.push_back(std::move(last.answer));
+    }
     shard.remembered.link(entry_at);
-    if (last.answer != nullptr) keep(shard, entry_at, std::move(last.answer), after);
     close(shard, at, after);
 }
 
@@ -101,57 +103,13 @@ void Memory::Impl::close(Shard& shard, Index at, Afterwards& after) {
     shard.open.erase(at);
 }
 
-void Memory::Impl::forget(Shard& shard, Index at, Afterwards& after) {
+void Memory::Impl::forget(Shard& shard, Index at) {
     Remembered& entry = shard.remembered[at];
-    if (entry.kept != kNone) drop_kept(shard, entry.kept, after);
+    kept_of(entry.fingerprint).drop(entry.fingerprint.second, entry.kept);
     principals_.forget(entry.ref);
     entry.until = 0;
     --remembered_;
     shard.remembered.erase(at);
-}
-
-void Memory::Impl::keep(Shard& shard, Index owner, std::shared_ptr<const Bytes> answer,
-                        Afterwards& after) {
-    const std::size_t size = answer->size();
-    if (size > settings_.kept_octets) {
-        after.octets.push_back(std::move(answer));
-        return;
-    }
-    const Index at = shard.kept.take();
-    Kept& kept = shard.kept[at];
-    kept = {std::move(answer), owner, shard.newest, kNone, kNone};
-    if (shard.newest != kNone) shard.kept[shard.newest].newer = at;
-    shard.newest = at;
-    if (shard.oldest == kNone) shard.oldest = at;
-    shard.remembered[owner].kept = at;
-
-    kept_octets_ += size;
-    while (kept_octets_ > settings_.kept_octets && shard.oldest != at) {
-        drop_kept(shard, shard.oldest, after);
-    }
-    after.evict_elsewhere = kept_octets_ > settings_.kept_octets;
-}
-
-void Memory::Impl::drop_kept(Shard& shard, Index at, Afterwards& after) {
-    Kept& kept = shard.kept[at];
-    (kept.older == kNone ? shard.oldest : shard.kept[kept.older].newer) = kept.newer;
-    (kept.newer == kNone ? shard.newest : shard.kept[kept.newer].older) = kept.older;
-    shard.remembered[kept.owner].kept = kNone;
-    kept_octets_ -= kept.answer->size();
-    after.octets.push_back(std::move(kept.answer));
-    shard.kept.give(at);
-}
-
-void Memory::Impl::evict(Shard& not_this) {
-    for (Shard& shard : shards_) {
-        if (&shard == &not_this) continue;
-        Afterwards after;
-        const std::lock_guard lock{shard.mutex};
-        while (kept_octets_ > settings_.kept_octets && shard.oldest != kNone) {
-            drop_kept(shard, shard.oldest, after);
-        }
-        if (kept_octets_ <= settings_.kept_octets) return;
-    }
 }
 
 /// S-23: once settled, always settled; what ends without a word has used it up.
@@ -176,12 +134,9 @@ void Memory::Impl::settle_leased(const TransactionKey& key, Record& record) {
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    {
-        const std::lock_guard lock{shard.mutex};
-        const Index at = find_open(shard, id_hash, key, now, after);
-        if (at != kNone) settle_use(shard.open[at].record, record);
-    }
-    finally(shard, after);
+    const std::lock_guard lock{shard.mutex};
+    const Index at = find_open(shard, id_hash, key, now, after);
+    if (at != kNone) settle_use(shard.open[at].record, record);
 }
 
 /// Whoever watches learns that the version has changed.
@@ -191,13 +146,13 @@ void Memory::Impl::touch(Open& open, Afterwards& after) {
     open.watches.clear();
 }
 
-Versioned Memory::Impl::settled(const Shard& shard, const Remembered& entry) const {
+Versioned Memory::Impl::settled(const Remembered& entry) const {
     Versioned found;
     found.version = kSettled;
     found.record.state = entry.unknown != 0 ? State::outcome_unknown : State::finished;
     found.record.request_digest = entry.digest;
     found.record.remember_until = made_ + std::chrono::seconds{entry.until};
-    if (entry.kept != kNone) found.record.answer = shard.kept[entry.kept].answer;
+    found.record.answer = kept_of(entry.fingerprint).find(entry.fingerprint.second, entry.kept);
     return found;
 }
 
@@ -246,29 +201,26 @@ void Memory::Impl::restore(const TransactionKey& key, Record&& record) {
     const std::uint64_t id_hash = hash_(key.transaction_id);
     Shard& shard = shard_of(id_hash);
     Afterwards after;
-    {
-        const std::lock_guard lock{shard.mutex};
-        if (find_open(shard, id_hash, key, now, after) != kNone ||
-            find_remembered(shard, fingerprint(key), now, after) != kNone) {
-            return;
-        }
-        const std::size_t octets = (record.answer ? record.answer->size() : 0) +
-                                   (record.request ? record.request->size() : 0);
-        ++open_;
-        ++remembered_;
-        open_octets_ += octets;
-        const bool finished = record.state == State::finished;
-        if (record.secret_use && record.secret_use->fate == SecretUse::Fate::reserved)
-            secrets_.restore_use(*record.secret_use);
-        const Principals::Ref ref =
-            principals_.restore(record.payer.value_or(key.principal), !record.verified);
-        const Index at = add_open(shard, key, id_hash, std::move(record), octets, ref);
-        if (finished) {
-            Record last = std::move(shard.open[at].record);
-            finish(shard, at, last, now, after);
-        }
+    const std::lock_guard lock{shard.mutex};
+    if (find_open(shard, id_hash, key, now, after) != kNone ||
+        find_remembered(shard, fingerprint(key), now) != kNone) {
+        return;
     }
-    finally(shard, after);
+    const std::size_t octets =
+        (record.answer ? record.answer->size() : 0) + (record.request ? record.request->size() : 0);
+    ++open_;
+    ++remembered_;
+    open_octets_ += octets;
+    const bool finished = record.state == State::finished;
+    if (record.secret_use && record.secret_use->fate == SecretUse::Fate::reserved)
+        secrets_.restore_use(*record.secret_use);
+    const Principals::Ref ref =
+        principals_.restore(record.payer.value_or(key.principal), !record.verified);
+    const Index at = add_open(shard, key, id_hash, std::move(record), octets, ref);
+    if (finished) {
+        Record last = std::move(shard.open[at].record);
+        finish(shard, at, last, now, after);
+    }
 }
 
 Memory::Sizes Memory::Impl::sizes() const {
@@ -277,7 +229,8 @@ Memory::Sizes Memory::Impl::sizes() const {
     // What open ones have reserved is no entry yet.
     const std::size_t remembered = remembered_;
     sizes.remembered = remembered > sizes.open ? remembered - sizes.open : 0;
-    sizes.kept_octets = kept_octets_ + open_octets_;
+    sizes.kept_octets = open_octets_;
+    for (const auto& kept : kept_) sizes.kept_octets += kept->octets();
     sizes.watches = watches_;
     return sizes;
 }
@@ -303,8 +256,7 @@ void Memory::Impl::sweep(std::size_t most) {
                 } else {
                     const Index at = shard.swept - opens;
                     const std::uint32_t due = shard.remembered[at].until;
-                    if (due != 0 && made_ + std::chrono::seconds{due} <= now)
-                        forget(shard, at, after);
+                    if (due != 0 && made_ + std::chrono::seconds{due} <= now) forget(shard, at);
                 }
                 --most;
                 if (most == 0) break;
@@ -315,7 +267,6 @@ void Memory::Impl::sweep(std::size_t most) {
                 ++whole_shards;
             }
         }
-        finally(shard, after);
     }
 }
 

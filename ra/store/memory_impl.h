@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <stdexcept>
@@ -14,8 +15,8 @@ namespace ra::store {
 /// Version of what never changes again.
 inline constexpr std::uint64_t kSettled = ~std::uint64_t{0};
 
-/// The memory store without coroutines. Order of locks: a shard, then a principal's or the
-/// secrets'.
+/// The memory store without coroutines. Order of locks: a shard, then a principal's, the
+/// secrets' or that of kept answers.
 class Memory::Impl {
 public:
     Impl(const Clock& clock, Random& random, const MemorySettings& settings)
@@ -30,6 +31,12 @@ public:
         if (!std::has_single_bit(settings.shards)) {
             throw std::invalid_argument{"store: shards must be a power of two"};
         }
+        // Each holds the largest answer there is (1 MiB), unless the whole is less.
+        constexpr std::size_t kLeast = 1UL << 20, kMost = 16;
+        const std::size_t parts =
+            std::bit_floor(std::clamp<std::size_t>(settings.kept_octets / kLeast, 1, kMost));
+        for (std::size_t i = 0; i < parts; ++i)
+            kept_.push_back(std::make_unique<KeptAnswers>(settings.kept_octets / parts));
     }
 
     std::optional<gateway::Versioned> find(const gateway::TransactionKey& key);
@@ -72,28 +79,22 @@ private:
     // All of these want the shard's lock held.
     Index find_open(Shard& shard, std::uint64_t id_hash, const gateway::TransactionKey& key,
                     BootTime now, Afterwards& after);
-    Index find_remembered(Shard& shard, const Fingerprint& fingerprint, BootTime now,
-                          Afterwards& after);
+    Index find_remembered(Shard& shard, const Fingerprint& fingerprint, BootTime now);
     void end_expired(Shard& shard, Index at, BootTime now, Afterwards& after);
     void finish(Shard& shard, Index at, gateway::Record& last, BootTime now, Afterwards& after);
     void close(Shard& shard, Index at, Afterwards& after);
-    void forget(Shard& shard, Index at, Afterwards& after);
-    void keep(Shard& shard, Index owner, std::shared_ptr<const Bytes> answer, Afterwards& after);
-    void drop_kept(Shard& shard, Index at, Afterwards& after);
+    void forget(Shard& shard, Index at);
     void touch(Open& open, Afterwards& after);
     void settle_use(gateway::Record& was, gateway::Record& now) noexcept;
-    [[nodiscard]] gateway::Versioned settled(const Shard& shard, const Remembered& entry) const;
+    [[nodiscard]] gateway::Versioned settled(const Remembered& entry) const;
     std::variant<Principals::Ref, std::string_view> reserve(const gateway::TransactionKey& key,
                                                             const gateway::Record& record,
                                                             std::size_t octets);
     Index add_open(Shard& shard, const gateway::TransactionKey& key, std::uint64_t id_hash,
                    gateway::Record&& record, std::size_t octets, Principals::Ref ref);
 
-    /// Evicts answers of other shards until the bound holds; no lock held.
-    void evict(Shard& not_this);
-    void finally(Shard& shard, Afterwards& after) {
-        if (after.evict_elsewhere) evict(shard);
-        after.notify();
+    [[nodiscard]] KeptAnswers& kept_of(const Fingerprint& fingerprint) const noexcept {
+        return *kept_[fingerprint.first & (kept_.size() - 1)];
     }
 
     const Clock& clock_;
@@ -103,8 +104,8 @@ private:
     SecretTable secrets_;
     const BootTime made_;
     std::vector<Shard> shards_;
-    std::atomic<std::size_t> open_{0}, open_octets_{0}, remembered_{0}, kept_octets_{0},
-        watches_{0};
+    std::vector<std::unique_ptr<KeptAnswers>> kept_;  // a power of two, so that workers seldom meet
+    std::atomic<std::size_t> open_{0}, open_octets_{0}, remembered_{0}, watches_{0};
     std::atomic<std::size_t> sweeping_{0};
     std::atomic<bool> collect_expired_{false};
     std::mutex expired_mutex_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ra/gateway/ports.h"
+#include "ra/store/kept_answers.h"
 #include "ra/store/principals.h"
 #include "ra/store/table.h"
 
@@ -21,7 +22,7 @@ struct Fingerprint {
 /// An open transaction. Found by its transactionID alone: there is one per upstream at most, so
 /// that one look yields record, claim and holder.
 struct Open {
-    Bytes transaction_id;
+    ShortBytes transaction_id;
     policy::Principal principal;
     std::uint64_t id_hash = 0;
     std::uint64_t version = 0;  // 0: this slot is free
@@ -41,29 +42,23 @@ struct Remembered {
     std::uint32_t until : 31 = 0;   // seconds since the store was made, rounded up; 0: free
     std::uint32_t unknown : 1 = 0;  // ended as outcome_unknown
     Principals::Ref ref = 0;
-    Index kept = kNone;
+    KeptAnswers::Ticket kept = KeptAnswers::kNone;  // its owner there: fingerprint.second
     Index next = kNone;
     [[nodiscard]] std::uint64_t hash() const noexcept { return fingerprint.first; }
 };
 static_assert(sizeof(Remembered) <= 64, "S-05");
 
-/// An answer kept for repetition, in order of age.
-struct Kept {
-    std::shared_ptr<const Bytes> answer;
-    Index owner = kNone;  // Remembered
-    Index older = kNone, newer = kNone;
-    Index next = kNone;
-};
-
-/// What a call must do after it has let the lock go.
+/// What a call must do after it has let the lock go: made before the lock, it ends after it.
 struct Afterwards {
-    boost::container::small_vector<std::function<void()>, 1> changed;
-    boost::container::small_vector<std::shared_ptr<const Bytes>, 4> octets;  // freed with this
-    bool evict_elsewhere = false;
-
-    void notify() {
+    Afterwards() = default;
+    Afterwards(const Afterwards&) = delete;
+    Afterwards& operator=(const Afterwards&) = delete;
+    ~Afterwards() {
         for (const auto& one : changed) one();
     }
+
+    boost::container::small_vector<std::function<void()>, 1> changed;
+    boost::container::small_vector<std::shared_ptr<const Bytes>, 2> octets;  // freed with this
 };
 
 /// A share of the transactions, by hash of transactionID. All but `mutex` is guarded by it.
@@ -71,8 +66,6 @@ struct alignas(64) Shard {
     mutable std::mutex mutex;
     Table<Open> open;
     Table<Remembered> remembered;
-    Slab<Kept> kept;
-    Index oldest = kNone, newest = kNone;  // of kept
     std::uint64_t last_version = 0;
     gateway::Store::WatchId last_watch = 0;
     Index swept = 0;  // open first, then remembered

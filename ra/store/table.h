@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -38,7 +40,9 @@ public:
     [[nodiscard]] Index end() const noexcept { return used_; }
 
 private:
-    static constexpr Index kChunk = 128;
+    // Two pages of elements at a time, at least 8: there are many small slabs.
+    static constexpr Index kChunk =
+        std::bit_floor(static_cast<Index>(std::max<std::size_t>(8, 8192 / sizeof(T))));
     std::vector<std::unique_ptr<T[]>> chunks_;
     Index used_ = 0;
     Index free_ = kNone;

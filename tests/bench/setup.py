@@ -1,4 +1,5 @@
-"""What the figures are taken of: gateway, haproxy, test CA and load, started on ports of their own."""
+"""What the figures are taken of: gateway, haproxy, and the CA and the load of `cmpgate bench`, on
+ports of their own."""
 
 import json
 import os
@@ -76,6 +77,12 @@ def cpu_seconds(pid):
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
+def idle_seconds():
+    """What the processors had nothing to do for, since boot."""
+    ticks = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_mb(pid):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -91,9 +98,10 @@ class Setup:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
-    def test_ca(self, delay=0):
-        """A Program with `.port`."""
-        program = Program([self.bench, "ca", "--delay", delay])
+    def test_ca(self, delay=0, pki=None):
+        """A Program with `.port`; its answers are signed where there is a PKI."""
+        program = Program([self.cmpgate, "bench", "--ca", "--delay", delay,
+                           *(["--pki", pki] if pki else [])])
         program.port = int(program.wait_for(r"listening on (\d+)").group(1))
         return program
 
@@ -123,13 +131,25 @@ class Setup:
         wait_for_port(port)
         return program
 
-    def load(self, port, connections, transactions, *options):
-        done = subprocess.run([self.bench, "load", "--json", "--port", str(port), "--connections",
-                               str(connections), "--transactions", str(transactions), *options],
-                              capture_output=True, text=True, timeout=300, check=False)
+    def load_command(self, port, connections, requests, *options, pki=None):
+        return [self.cmpgate, "bench", f"http://127.0.0.1:{port}/.well-known/cmp", "--json",
+                "--connections", str(connections), "--requests", str(requests),
+                *(["--pki", pki] if pki else ["--prebuilt"]), *options]
+
+    def load(self, *arguments, **settings):
+        done = subprocess.run(self.load_command(*arguments, **settings), capture_output=True,
+                              text=True, timeout=300, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.strip())
         return json.loads(done.stdout)
+
+    def in_process(self, *arguments):
+        """The lines of cmpgate_bench, each a dictionary."""
+        done = subprocess.run([self.bench, *map(str, arguments)], capture_output=True, text=True,
+                              timeout=300, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def mock_ca(self, pki, issued):
         """`openssl cmp -port`, which answers every request with the same certificate."""

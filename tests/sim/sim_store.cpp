@@ -14,7 +14,7 @@ asio::awaitable<void> SimStore::slowly() {
 }
 
 void SimStore::check_genuine(const TransactionKey& key, const char* what) const {
-    if (genuine_.any(key.transaction_id)) return;
+    if (genuine_.any(ra::to_bytes(key.transaction_id))) return;
     throw std::logic_error{std::string{"S-01: "} + what + " of transaction " +
                            ra::to_hex(key.transaction_id) +
                            " while no genuine message of it is under way"};

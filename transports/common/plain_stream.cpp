@@ -4,13 +4,13 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace transports::common {
 
@@ -25,14 +25,25 @@ error_code last_error() noexcept {
 
 }  // namespace
 
-PlainStream::PlainStream(Worker& worker, int socket, ra::PeerFacts peer)
-    : worker_{worker}, socket_{worker.executor(), socket}, peer_{std::move(peer)} {}
+template <class Handler>
+struct PlainStream::WaiterOf final : Waiter {
+    explicit WaiterOf(Handler resumed) : handler{std::move(resumed)} {}
+    void resume(Ready ready) override { std::move(handler)(ready); }
+    Handler handler;
+};
+
+PlainStream::PlainStream(Worker& worker, int socket, ra::PeerFacts peer) noexcept
+    : worker_{worker}, socket_{socket}, peer_{std::move(peer)} {
+    if (!worker_.reactor().add(socket_, *this)) PlainStream::close();
+}
 
 std::size_t PlainStream::try_read(std::span<std::uint8_t> to, error_code& error) noexcept {
     ssize_t got = 0;
     do {
-        got = recv(socket_.native_handle(), to.data(), to.size(), MSG_DONTWAIT);
+        got = recv(socket_, to.data(), to.size(), MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
+    // Less than there was room for: the rest will be news.
+    if (got < static_cast<ssize_t>(to.size())) reading_.ready = half_closed_;
     if (got < 0) {
         error = last_error();
         return 0;
@@ -51,41 +62,64 @@ std::size_t PlainStream::try_write(ra::ByteView head, ra::ByteView body,
     message.msg_iovlen = 2;
     ssize_t sent = 0;
     do {
-        sent = sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = sendmsg(socket_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
+    const std::size_t whole = head.size() + body.size();
+    if (sent < static_cast<ssize_t>(whole)) writing_.ready = half_closed_;
     if (sent < 0) {
         error = last_error();
         return 0;
     }
     const auto taken = static_cast<std::size_t>(sent);
-    error = taken < head.size() + body.size() ? error_code{asio::error::would_block} : error_code{};
+    error = taken < whole ? error_code{asio::error::would_block} : error_code{};
     return taken;
 }
 
-asio::awaitable<Ready> PlainStream::wait(Worker::Descriptor::wait_type what) {
-    // An own initiation: the awaitable yields Ready without a second coroutine frame to translate
-    // the error code.
-    const auto start = [this, what](auto handler) {
-        const auto executor = asio::get_associated_executor(handler, socket_.get_executor());
-        socket_.async_wait(what,
-                           asio::bind_executor(executor, [this, resume = std::move(handler)](
-                                                             const error_code& error) mutable {
-                               // `closed` first: the stream may be on its way out.
-                               const Ready ready = !socket_.is_open() ? Ready::closed
-                                                   : timed_out_       ? Ready::timed_out
-                                                   : error            ? Ready::closed
-                                                                      : Ready::ready;
-                               std::move(resume)(ready);
-                           }));
+asio::awaitable<Ready> PlainStream::wait(Direction& direction) {
+    // An own initiation: the awaitable yields Ready without a second coroutine frame.
+    const auto start = [this, &direction](auto handler) {
+        auto waiter = std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler));
+        if (socket_ < 0) return resume_later(std::move(waiter), Ready::closed);
         // The deadline passed while nobody waited: this wait is over before it begins.
-        if (timed_out_) expired();
+        if (timed_out_) return resume_later(std::move(waiter), Ready::timed_out);
+        // Later all the same: whoever always has more to say must not keep the others waiting.
+        if (direction.ready) return resume_later(std::move(waiter), Ready::ready);
+        direction.waiter = std::move(waiter);
     };
     return asio::async_initiate<const asio::use_awaitable_t<>, void(Ready)>(start,
                                                                             asio::use_awaitable);
 }
 
-asio::awaitable<Ready> PlainStream::wait_read() { return wait(Worker::Descriptor::wait_read); }
-asio::awaitable<Ready> PlainStream::wait_write() { return wait(Worker::Descriptor::wait_write); }
+asio::awaitable<Ready> PlainStream::wait_read() { return wait(reading_); }
+asio::awaitable<Ready> PlainStream::wait_write() { return wait(writing_); }
+
+void PlainStream::ready(std::uint32_t events) noexcept {
+    constexpr std::uint32_t kFault = EPOLLERR | EPOLLHUP;
+    if ((events & (kFault | EPOLLRDHUP)) != 0) half_closed_ = true;
+    if ((events & (kFault | EPOLLRDHUP | EPOLLIN)) != 0) reading_.ready = true;
+    if ((events & (kFault | EPOLLOUT)) != 0) writing_.ready = true;
+    WaiterPtr reader = reading_.ready ? std::move(reading_.waiter) : nullptr;
+    WaiterPtr writer = writing_.ready ? std::move(writing_.waiter) : nullptr;
+    if (reader != nullptr) resume_later(std::move(writer), Ready::ready);
+    const WaiterPtr first = reader != nullptr ? std::move(reader) : std::move(writer);
+    if (first == nullptr) return;
+    Worker& worker = worker_;
+    try {
+        first->resume(Ready::ready);  // may destroy this
+    } catch (...) {
+        worker.report("stream", std::current_exception());
+    }
+}
+
+void PlainStream::resume_later(WaiterPtr waiter, Ready ready) noexcept {
+    if (waiter == nullptr) return;
+    worker_.post([waiter = std::move(waiter), ready] { waiter->resume(ready); });
+}
+
+void PlainStream::end_waits(Ready why) noexcept {
+    resume_later(std::move(reading_.waiter), why);
+    resume_later(std::move(writing_.waiter), why);
+}
 
 void PlainStream::expires_at(ra::BootTime at) noexcept {
     timed_out_ = false;
@@ -94,27 +128,33 @@ void PlainStream::expires_at(ra::BootTime at) noexcept {
 
 void PlainStream::expired() noexcept {
     timed_out_ = true;
-    error_code ignored;
-    socket_.cancel(ignored);
+    end_waits(Ready::timed_out);
+}
+
+void PlainStream::abandoned() noexcept {
+    // The waiters own coroutines, whose frames may own this: nothing may be touched afterwards.
+    const WaiterPtr reader = std::move(reading_.waiter), writer = std::move(writing_.waiter);
 }
 
 void PlainStream::quick_ack() noexcept {
     const int on = 1;
-    setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    setsockopt(socket_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 bool PlainStream::quiet() noexcept {
     std::uint8_t octet = 0;
-    const ssize_t got = recv(socket_.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t got = recv(socket_, &octet, 1, MSG_PEEK | MSG_DONTWAIT);
     return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-void PlainStream::shutdown_write() noexcept { ::shutdown(socket_.native_handle(), SHUT_WR); }
+void PlainStream::shutdown_write() noexcept { ::shutdown(socket_, SHUT_WR); }
 
 void PlainStream::close() noexcept {
+    if (socket_ < 0) return;
     TimerWheel::disarm(*this);
-    error_code ignored;
-    socket_.close(ignored);
+    Reactor::Watch::forget();
+    ::close(std::exchange(socket_, -1));
+    end_waits(Ready::closed);
 }
 
 std::optional<PlainStream::LocalPeer> PlainStream::local_peer() const {
@@ -144,9 +184,7 @@ std::optional<PlainStream::LocalPeer> PlainStream::local_peer() const {
 error_code PlainStream::connect_error() noexcept {
     int value = 0;
     socklen_t size = sizeof value;
-    if (getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &value, &size) < 0) {
-        return last_error();
-    }
+    if (getsockopt(socket_, SOL_SOCKET, SO_ERROR, &value, &size) < 0) return last_error();
     return {value, boost::system::system_category()};
 }
 

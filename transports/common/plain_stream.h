@@ -1,19 +1,22 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "transports/common/byte_stream.h"
+#include "transports/common/reactor.h"
 #include "transports/common/timer_wheel.h"
 #include "transports/common/worker.h"
 
 namespace transports::common {
 
 /// A ByteStream straight on a non-blocking stream socket.
-class PlainStream : public ByteStream, private TimerNode {
+class PlainStream : public ByteStream, private TimerNode, private Reactor::Watch {
 public:
     /// Takes over `socket` (a connected or connecting non-blocking descriptor) and closes it.
-    PlainStream(Worker& worker, int socket, ra::PeerFacts peer);
+    PlainStream(Worker& worker, int socket, ra::PeerFacts peer) noexcept;
+    ~PlainStream() override { PlainStream::close(); }
 
     std::size_t try_read(std::span<std::uint8_t> to, error_code& error) noexcept override;
     std::size_t try_write(ra::ByteView head, ra::ByteView body,
@@ -40,13 +43,34 @@ public:
     [[nodiscard]] error_code connect_error() noexcept;
 
 private:
-    boost::asio::awaitable<Ready> wait(Worker::Descriptor::wait_type what);
+    /// A suspended coroutine.
+    struct Waiter {
+        virtual ~Waiter() = default;
+        virtual void resume(Ready ready) = 0;
+    };
+    template <class Handler>
+    struct WaiterOf;
+    using WaiterPtr = std::unique_ptr<Waiter>;
+    /// One direction: whether trying it may succeed, and who waits for that. Readiness is told once
+    /// (edge-triggered), so it is remembered until a try has shown that it is gone.
+    struct Direction {
+        bool ready = false;
+        WaiterPtr waiter;
+    };
+
+    boost::asio::awaitable<Ready> wait(Direction& direction);
+    void end_waits(Ready why) noexcept;
+    void resume_later(WaiterPtr waiter, Ready ready) noexcept;
+    void ready(std::uint32_t events) noexcept override;
     void expired() noexcept override;
+    void abandoned() noexcept override;
 
     Worker& worker_;
-    Worker::Descriptor socket_;
-    ra::PeerFacts peer_;
+    int socket_;
+    Direction reading_, writing_;
+    bool half_closed_ = false;  // the peer's end or a fault is to be read: always ready
     bool timed_out_ = false;
+    ra::PeerFacts peer_;
 };
 
 }  // namespace transports::common

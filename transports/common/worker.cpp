@@ -32,18 +32,26 @@ struct Worker::Callback final : TimerNode {
 };
 
 Worker::Worker(FaultLog log)
-    : log_{std::move(log)}, tasks_{context_, log_}, context_{1}, timer_{context_} {
+    : log_{std::move(log)},
+      tasks_{context_, log_},
+      context_{1},
+      timer_{context_},
+      sockets_{context_} {
     // CLOCK_BOOTTIME: deadlines go on counting while the machine sleeps (S-43).
     const int descriptor = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     if (descriptor < 0) throw std::system_error{errno, std::generic_category(), "timerfd_create"};
     timer_.assign(descriptor);
     await_timer();
+    sockets_.assign(reactor_.descriptor());
+    await_sockets();
 }
 
 Worker::~Worker() {
-    // What waits for a timer holds coroutines that refer to the io_context, streams refer to its
-    // reactor: they go before it.
+    sockets_.release();  // the reactor closes it
+    // What waits for a timer or a socket holds coroutines that refer to the io_context: they go
+    // before it.
     wheel_.abandon();
+    reactor_.abandon();
     tasks_.abandon();
     while (!callbacks_.empty()) {
         const auto abandoned = callbacks_.extract(callbacks_.begin());
@@ -86,6 +94,14 @@ void Worker::await_timer() {
         if (error) return;
         on_timer();
         await_timer();
+    });
+}
+
+void Worker::await_sockets() {
+    sockets_.async_wait(Descriptor::wait_read, [this](boost::system::error_code error) {
+        if (error) return;
+        reactor_.dispatch();
+        await_sockets();
     });
 }
 

@@ -12,6 +12,7 @@
 
 #include "ra/base/random.h"
 #include "ra/base/time.h"
+#include "transports/common/reactor.h"
 #include "transports/common/task_group.h"
 #include "transports/common/timer_wheel.h"
 
@@ -39,6 +40,7 @@ public:
 
     [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
     [[nodiscard]] Executor executor() noexcept { return context_.get_executor(); }
+    [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
     [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
     [[nodiscard]] ra::Random& random() noexcept { return random_; }
     void report(std::string_view where, std::exception_ptr fault) noexcept;
@@ -59,9 +61,11 @@ private:
     void set_timer(ra::BootTime at) noexcept;
     void await_timer();
     void on_timer() noexcept;
+    void await_sockets();
 
     FaultLog log_;
     TimerWheel wheel_;
+    Reactor reactor_;
     std::unordered_map<Id, std::unique_ptr<Callback>> callbacks_;
     Id last_id_ = 0;
     ra::BootTime timer_set_ = ra::BootTime::max();
@@ -71,6 +75,7 @@ private:
     // Destroyed before what suspended coroutines refer to.
     boost::asio::io_context context_;
     Descriptor timer_;
+    Descriptor sockets_;  // the reactor's: readable while a socket is ready
 };
 
 }  // namespace transports::common

@@ -1,7 +1,9 @@
 #include "transports/http1/client.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/error.hpp>
+#include <charconv>
 
 #include "transports/common/wakeup.h"
 #include "transports/http1/connector.h"
@@ -236,9 +238,16 @@ std::string HttpCourier::render_head(const ra::Delivery& delivery) const {
     head += " HTTP/1.1\r\nHost: ";
     head += authority_;
     head += "\r\nContent-Type: application/pkixcmp\r\nContent-Length: ";
-    head += std::to_string(delivery.der.size());
+    std::array<char, 20> length;
+    head.append(
+        length.data(),
+        std::to_chars(length.data(), length.data() + length.size(), delivery.der.size()).ptr);
     head += "\r\nX-Request-Id: ";
-    head += delivery.trace.text();
+    for (const std::uint8_t octet : delivery.trace.octets) {
+        constexpr std::string_view kDigits = "0123456789abcdef";
+        head += kDigits[octet >> 4U];
+        head += kDigits[octet & 0x0fU];
+    }
     head += "\r\n\r\n";
     return head;
 }

@@ -116,7 +116,7 @@ struct StoreConfig {
     std::size_t open_octets = 512UL << 20U;
     std::size_t remembered = 1UL << 20U;
     std::size_t remembered_per_principal = 16'384;
-    std::size_t kept_octets = 64UL << 20U;
+    std::size_t kept_octets = 4UL << 20U;
     std::optional<unsigned> opaque_percent;  // none: 50, or 100 where all profiles are opaque
     std::size_t certified_keys = 65'536;     // S-14
     std::size_t revoked = 16'384;            // S-33

@@ -60,6 +60,28 @@ Bytes extra(std::initializer_list<const Holder*> holders) {
 }  // namespace
 
 TEST_SUITE("ra/crypto") {
+    TEST_CASE("ChainVerifier: what comes with every device is decoded once") {
+        const test::FakeClock clock;
+        const Wanted ca{true, kKeyCertSign};
+        const Holder root = make(clock, "CN=Root", nullptr, ca);
+        const Holder inter = make(clock, "CN=Intermediate", &root, ca);
+        const Holder one = make(clock, "CN=one", &inter), other = make(clock, "CN=other", &inter);
+        const auto trust = TrustStore::of({root.certificate});
+        ChainVerifier verifier{clock};
+        const auto first = verifier.verify(*trust, extra({&one, &inter}));
+        const auto second = verifier.verify(*trust, extra({&other, &inter}));
+        REQUIRE(first.has_value());
+        REQUIRE(second.has_value());
+        CHECK(verifier.stats().misses == 2);
+        CHECK(first->issuer == second->issuer);
+        CHECK(first->path[2] == second->path[2]);
+        CHECK(equal(first->leaf->der(), one.certificate->der()));
+        CHECK(equal(second->leaf->der(), other.certificate->der()));
+        // It is still needed to get there.
+        const Holder third = make(clock, "CN=third", &inter);
+        CHECK_FALSE(verifier.verify(*trust, extra({&third})).has_value());
+    }
+
     TEST_CASE("ChainVerifier: which chains lead to an anchor") {
         const test::FakeClock clock;
         const Wanted ca{true, kKeyCertSign};

@@ -138,7 +138,7 @@ TEST_CASE("HttpCourier: what a peer answers, and what becomes of it") {
         {"chunked, cut short", ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
          "unknown reset"},
         {"closed at once", "", "unknown reset"},
-        {"giant", ok + "Content-Length: 104857600\r\n\r\nabc", "unknown malformed"},
+        {"giant", ok + "Content-Length: 104857600\r\n\r\nabc", "unknown too large"},
         {"length and chunked",
          ok + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
          "unknown malformed"},

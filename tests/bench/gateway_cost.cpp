@@ -1,0 +1,198 @@
+#include <barrier>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+#include "ra/app/bench/test_ca.h"
+#include "ra/app/config/load.h"
+#include "ra/gateway/gateway.h"
+#include "ra/store/memory.h"
+#include "tests/bench/in_process.h"
+#include "tests/support/run.h"
+#include "transports/common/worker.h"
+
+namespace bench {
+
+using namespace ra;
+namespace app_bench = ra::app::bench;
+
+namespace {
+
+gateway::SettingsPtr settings_of(const std::string& folder, bool opaque) {
+    const std::string checked = R"(
+version = 1
+[[listener]]
+url = "http://127.0.0.1:0"
+[[upstream]]
+name = "ca"
+url = "http://127.0.0.1:9/"
+trust = "file:)" + folder + R"(/root.pem"
+responder = { eku = "cmcCA" }
+[[profile]]
+name = "devices"
+origin = { signature = { trust = "file:)" +
+                                folder + R"(/root.pem" } }
+rules = { key = ["ec:P-256"], subject = "CN=${sender.CN}" }
+upstream = "ca"
+)";
+    const std::string relayed = R"(
+version = 1
+[[listener]]
+url = "http://127.0.0.1:0"
+[[upstream]]
+name = "ca"
+url = "http://127.0.0.1:9/"
+[[profile]]
+name = "all"
+origin = "opaque"
+upstream = "ca"
+)";
+    app::config::Faults faults{"bench"};
+    const auto config = app::config::parse_config(opaque ? relayed : checked, "bench", faults);
+    auto settings = app::config::load_settings(config, faults);
+    if (settings == nullptr) throw std::runtime_error(faults.text());
+    return settings;
+}
+
+struct Messages {
+    std::vector<Bytes> requests, answers;
+};
+
+/// Requests of one worker's devices and what the CA answers to each, signed beforehand.
+Messages make_messages(const std::shared_ptr<const app_bench::TestPki>& pki, bool opaque,
+                       unsigned count) {
+    const auto devices =
+        opaque ? app_bench::prebuilt_devices(cmp::BodyType::ir, true)
+               : app_bench::signing_devices(pki->devices, cmp::BodyType::ir, {}, true);
+    app_bench::TestCa ca{opaque ? nullptr : pki, {}};
+    SystemRandom random;
+    Messages made;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        app_bench::Ids ids;
+        random.fill(ids.transaction);
+        random.fill(ids.nonce);
+        std::memcpy(ids.transaction.data(), &i, sizeof i);  // finds the answer again
+        made.requests.push_back(devices->request(i, ids));
+        Arrival arrival;
+        arrival.der = made.requests.back();
+        Reply reply = test::run(ca.exchange(std::move(arrival)));
+        made.answers.push_back(std::move(std::get<Answer>(reply).der));
+    }
+    return made;
+}
+
+class Replay final : public gateway::Upstream {
+public:
+    explicit Replay(const Messages& messages) : messages_{messages} {}
+    asio::awaitable<gateway::SubmitResult> submit(gateway::UpstreamMessage message) override {
+        const auto parsed = cmp::parse_pki_message(message.der, {});
+        std::uint32_t number = 0;
+        std::memcpy(&number, parsed->header.transaction_id->data(), sizeof number);
+        co_return gateway::Answered{messages_.answers[number], 0};
+    }
+
+private:
+    const Messages& messages_;
+};
+
+struct NoAudit final : gateway::Audit {
+    void record(const gateway::Ended& ended) override {
+        if (ended.decision != "forwarded") wrong = std::string(ended.rule) + " " + ended.detail;
+    }
+    std::string wrong;
+};
+
+struct NoCpuPool final : gateway::CpuPool {
+    asio::awaitable<bool> run(std::function<void()>) override { co_return false; }
+};
+
+/// One worker: its messages, one after the other.
+class Lane {
+public:
+    Lane(const Messages& messages, gateway::Store& store, gateway::SettingsPtr settings)
+        : messages_{messages},
+          upstream_{messages},
+          gateway_{gateway::Services{store,
+                                     {{"ca", &upstream_}},
+                                     audit_,
+                                     cpu_,
+                                     clock_,
+                                     worker_,
+                                     worker_.random(),
+                                     chains_},
+                   std::move(settings)} {}
+
+    /// On a thread of its own; CPU microseconds.
+    double run() {
+        worker_.tasks().spawn("bench", serve());
+        const double before = thread_cpu_us();
+        worker_.run();
+        const double took = thread_cpu_us() - before;
+        if (!audit_.wrong.empty()) throw std::runtime_error("not forwarded: " + audit_.wrong);
+        return took;
+    }
+
+private:
+    asio::awaitable<void> serve() {
+        for (const Bytes& request : messages_.requests) {
+            Arrival arrival;
+            arrival.der = request;
+            arrival.peer.address = "127.0.0.1";
+            arrival.deadline = BootClock::now() + std::chrono::seconds{10};
+            worker_.random().fill(arrival.trace.octets);
+            (void)co_await gateway_.exchange(std::move(arrival));
+        }
+        worker_.stop();
+    }
+
+    const Messages& messages_;
+    SystemClock clock_;
+    NoAudit audit_;
+    NoCpuPool cpu_;
+    crypto::ChainVerifier chains_{clock_};
+    Replay upstream_;
+    transports::common::Worker worker_{{}};
+    gateway::Gateway gateway_;
+};
+
+}  // namespace
+
+double gateway_cost(const std::string& pki_folder, bool opaque, unsigned threads,
+                    unsigned messages) {
+    const auto pki =
+        std::make_shared<const app_bench::TestPki>(app_bench::TestPki::open(pki_folder));
+    const gateway::SettingsPtr settings = settings_of(pki_folder, opaque);
+    const SystemClock clock;
+    SystemRandom random;
+    store::MemorySettings bounds;
+    bounds.open_per_principal = bounds.open;
+    bounds.remembered_per_principal = bounds.remembered;
+    store::Memory store{clock, random, bounds};
+
+    std::vector<Messages> made;
+    for (unsigned i = 0; i < threads; ++i) made.push_back(make_messages(pki, opaque, messages));
+    std::vector<double> took(threads);
+    std::barrier together{static_cast<std::ptrdiff_t>(threads)};
+    std::vector<std::exception_ptr> faults(threads);
+    std::vector<std::jthread> running;
+    for (unsigned i = 0; i < threads; ++i) {
+        running.emplace_back([&, i] {
+            Lane lane{made[i], store, settings};
+            together.arrive_and_wait();
+            try {
+                took[i] = lane.run();
+            } catch (...) {
+                faults[i] = std::current_exception();
+            }
+        });
+    }
+    running.clear();  // joins
+    double sum = 0;
+    for (unsigned i = 0; i < threads; ++i) {
+        if (faults[i]) std::rethrow_exception(faults[i]);
+        sum += took[i];
+    }
+    return sum / (threads * messages);
+}
+
+}  // namespace bench
