@@ -127,9 +127,17 @@ struct Rules {
 /// `treatment`: how a permitted message goes upstream.
 enum class Treatment : std::uint8_t { forward };
 
+/// `tls_client`: who the connection itself must belong to, beside the message's own protection,
+/// which it never replaces.
+struct TlsClient {
+    std::vector<NamePattern> subjects;  // of the TLS client certificate, any of; none: not asked
+    bool from_proxy = false;            // a PROXY header's word is enough (S-41)
+};
+
 struct Profile {
     std::string name;
     Match match;
+    TlsClient tls_client;
     OriginSettings origin;
     Pop pop = Pop::required;
     RaAuthority ra;

@@ -4,6 +4,7 @@
 #include "policy/pattern_match.h"
 #include "policy/pipeline.h"
 #include "policy/text.h"
+#include "ra/asn1/name.h"
 
 namespace policy {
 namespace {
@@ -70,6 +71,25 @@ bool takes_sender(const Match& match, const PKIHeader& header) {
     const auto name = ra::cmp::directory_name(header.sender);
     return name && std::any_of(match.senders.begin(), match.senders.end(),
                                [&name](const NamePattern& one) { return matches(one, *name, {}); });
+}
+
+/// Whether the connection is one this profile takes messages from. It narrows; it grants nothing.
+Judged<void> check_tls_client(const Profile& profile, const ra::TlsFacts* tls) {
+    const TlsClient& wanted = profile.tls_client;
+    if (wanted.subjects.empty()) return boost::system::in_place_value;
+    const auto deny = [&profile](const std::string& why) {
+        return refuse("tls-client", PKIFailureInfo::notAuthorized,
+                      "profile " + profile.name + " wants a TLS client certificate: " + why);
+    };
+    if (tls == nullptr) return deny("the connection is not TLS");
+    if (tls->client_subject.empty()) return deny("the client has none");
+    if (tls->told_by_proxy && !wanted.from_proxy) return deny("only a proxy says so");
+    const ra::ByteView name = tls->client_subject;
+    const bool known =
+        std::any_of(wanted.subjects.begin(), wanted.subjects.end(),
+                    [name](const NamePattern& one) { return matches(one, name, {}); });
+    if (!known) return deny(ra::asn1::name_text(tls->client_subject) + " is not one of tls_client");
+    return boost::system::in_place_value;
 }
 
 /// Why a profile does not apply; empty: it does.
@@ -157,6 +177,7 @@ Judged<ProfiledMessage> select(ra::cmp::ParsedMessage parsed, const ArrivalFacts
             return refuse("label-mismatch", PKIFailureInfo::badRequest,
                           "its transaction began elsewhere: profile " + pinned->name);
         }
+        if (auto client = check_tls_client(*pinned, facts.tls); !client) return client.error();
         return Access::profiled(std::move(parsed), pinned);
     }
 
@@ -173,6 +194,7 @@ Judged<ProfiledMessage> select(ra::cmp::ParsedMessage parsed, const ArrivalFacts
             return refuse("label-mismatch", PKIFailureInfo::notAuthorized,
                           "profile " + profile->name + " wants certProfile to equal the label");
         }
+        if (auto client = check_tls_client(*profile, facts.tls); !client) return client.error();
         return Access::profiled(std::move(parsed), profile);
     }
     return refuse("no-profile", PKIFailureInfo::notAuthorized,

@@ -30,6 +30,7 @@ struct ArrivalFacts {
     ra::ListenerId listener{};
     std::string_view label;
     ra::Operation advised = ra::Operation::unspecified;
+    const ra::TlsFacts* tls = nullptr;  // null: not over TLS
 };
 
 /// A message and the profile that applies. Grants nothing.

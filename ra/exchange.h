@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,10 +27,11 @@ struct TraceId {
     friend bool operator==(const TraceId&, const TraceId&) = default;
 };
 
-/// What the transport knows about its peer. TLS and DTLS facts join here.
+/// What the transport knows about its peer.
 struct PeerFacts {
     std::string address;  // numeric, without port: "192.0.2.7", "2001:db8::1"; empty: none (file)
     std::uint16_t port = 0;
+    std::shared_ptr<const TlsFacts> tls{};  // null: not over TLS
 };
 
 /// One received message, whole and owned.
@@ -96,6 +98,7 @@ struct Delivered {
 };
 struct NotSent {
     std::string_view why;  // literal: "name", "connect", "tls", "busy", "deadline"
+    std::string detail{};  // for the log: which check of TLS failed
 };
 struct Unknown {
     std::string_view why;  // literal: "reset", "deadline", "malformed"; octets may have left

@@ -9,12 +9,13 @@ namespace ra::app {
 
 /// What one URL of an upstream is reached with. Throws std::runtime_error: no URL for this build.
 [[nodiscard]] transports::http1::HttpClientSettings client_settings(
-    const config::UpstreamConfig& upstream, const config::Url& url, const cmp::Limits& limits);
+    const config::UpstreamConfig& upstream, const config::Url& url, const cmp::Limits& limits,
+    transports::common::TlsContextPtr tls = nullptr);
 
-/// `worker` and `counters` outlive it.
-[[nodiscard]] std::unique_ptr<Courier> make_courier(
+/// `worker` and `counters` outlive it. `tls`: for https.
+[[nodiscard]] std::unique_ptr<transports::http1::TlsCourier> make_courier(
     transports::common::Worker& worker, const config::UpstreamConfig& upstream,
     const config::Url& url, const cmp::Limits& limits,
-    transports::http1::HttpClientCounters& counters);
+    transports::http1::HttpClientCounters& counters, transports::common::TlsContextPtr tls);
 
 }  // namespace ra::app

@@ -114,7 +114,7 @@ int examine(const config::Config& config, const gateway::Settings& settings, std
                 report.add(
                     {Kind::good, "upstream " + upstream.name, "is the lab CA in the process", ""});
             } else {
-                report.add(try_upstream(upstream, url, settings));
+                report.add(try_upstream(upstream, url, settings, config.directory));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 #include <future>
 
+#include "ra/app/config/tls.h"
 #include "ra/app/couriers.h"
 #include "ra/asn1/name.h"
 #include "ra/base/random.h"
@@ -50,10 +51,11 @@ const crypto::Credential* credential_of(const config::UpstreamConfig& upstream,
 }
 
 Sent deliver(const config::UpstreamConfig& upstream, const config::Url& url, ByteView request,
-             const cmp::Limits& limits) {
+             const cmp::Limits& limits, const std::string& directory) {
+    const auto tls = upstream.tls ? config::load_upstream_tls(upstream, directory) : nullptr;
     transports::common::Workers workers{1, {}};
     transports::http1::HttpClientCounters counters;
-    const auto courier = make_courier(workers[0], upstream, url, limits, counters);
+    const auto courier = make_courier(workers[0], upstream, url, limits, counters, tls);
     std::promise<Sent> promise;
     const auto send = [](Courier& by, ByteView der,
                          std::promise<Sent>& to) -> asio::awaitable<void> {
@@ -193,14 +195,14 @@ Finding judge_sent(const Sent& sent, ByteView transaction_id, const config::Url&
 }
 
 Finding try_upstream(const config::UpstreamConfig& upstream, const config::Url& url,
-                     const gateway::Settings& settings) {
+                     const gateway::Settings& settings, const std::string& directory) {
     SystemRandom random;
     const SystemClock clock;
     const Bytes transaction_id = random.octets(16);
     const Bytes request =
         build_request(credential_of(upstream, settings), transaction_id, random, clock.wall_now());
     const BootTime begin = clock.boot_now();
-    const Sent sent = deliver(upstream, url, request, settings.limits);
+    const Sent sent = deliver(upstream, url, request, settings.limits, directory);
     const auto took =
         std::chrono::duration_cast<std::chrono::milliseconds>(clock.boot_now() - begin).count();
     Finding finding =

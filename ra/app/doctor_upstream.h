@@ -17,8 +17,9 @@ struct Finding {
 };
 
 /// Sends a genm for the CA's certificates, and judges what comes back as the gateway would.
+/// `directory`: where relative paths of the configuration begin.
 [[nodiscard]] Finding try_upstream(const config::UpstreamConfig& upstream, const config::Url& url,
-                                   const gateway::Settings& settings);
+                                   const gateway::Settings& settings, const std::string& directory);
 
 /// What one attempt to deliver `request` means.
 [[nodiscard]] Finding judge_sent(const Sent& sent, ByteView transaction_id, const config::Url& url,

@@ -20,12 +20,19 @@ void announce(const Server& server, const config::Config& config, Log& log) {
         "-certout new.pem";
     for (const Server::Served& served : server.served()) {
         std::cout << served.listener << '\n';
+        const bool https = served.scheme == "https";
+        const std::string server_at = https ? "https://" + served.address : served.address;
         for (const std::string& path : served.paths) {
-            std::cout << "  http://" << served.address << path << '\n'
-                      << "    " << client_command(served.address, path, kArguments) << '\n';
+            std::cout << "  " << served.scheme << "://" << served.address << path << '\n'
+                      << "    "
+                      << client_command(
+                             server_at, path,
+                             https ? "-tls_used -tls_trusted tls-ca.pem " + kArguments : kArguments)
+                      << '\n';
         }
         log.write(Log::Level::info, "listening",
                   {{"listener", std::string_view{served.listener}},
+                   {"scheme", std::string_view{served.scheme}},
                    {"address", std::string_view{served.address}}});
     }
     std::cout << std::flush;

@@ -13,6 +13,7 @@
 #include "ra/app/entrance.h"
 #include "ra/app/faults.h"
 #include "ra/app/server_metrics.h"
+#include "ra/app/tls_keeper.h"
 #include "ra/app/version.h"
 #include "ra/app/worker_parts.h"
 #include "transports/http1/paths.h"
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t kCpuQueue = 1024;
 constexpr int kKdfNice = 10;
 constexpr std::chrono::milliseconds kSweepEvery{500};
+constexpr std::chrono::seconds kLookEvery{5};  // at the files of TLS
 
 /// The processors we may use, which in a container are not the ones there are.
 std::size_t processors() {
@@ -55,6 +57,7 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
       workers_{config.workers != 0 ? config.workers : processors(), fault_log(log)} {
     const auto wiring = make_wiring(config, std::move(settings));
     name_listeners(*wiring, {});
+    wiring->tls = std::make_shared<TlsKeeper>(config, log);
     wiring_ = wiring;
     store_ = std::make_unique<StoreHost>(config, clock_, random_, log_);
     inventory_ = std::make_unique<store::MemoryInventory>(
@@ -117,8 +120,9 @@ Server::EntrancePtr Server::enter(const config::ListenerConfig& listener, const 
         });
     }
     if (socket == inherited.end())
-        return std::make_shared<Entrance>(listener, wiring, workers_, parts_, std::nullopt);
-    auto made = std::make_shared<Entrance>(listener, wiring, workers_, parts_, socket->descriptor);
+        return std::make_shared<Entrance>(listener, wiring, workers_, parts_, log_, std::nullopt);
+    auto made =
+        std::make_shared<Entrance>(listener, wiring, workers_, parts_, log_, socket->descriptor);
     inherited.erase(socket);
     return made;
 }
@@ -143,6 +147,7 @@ void Server::reload(const config::Config& config, gateway::SettingsPtr settings)
     forget_deserted();
     const auto wiring = make_wiring(config, std::move(settings));
     name_listeners(*wiring, wiring_->listeners);
+    wiring->tls = std::make_shared<TlsKeeper>(config, log_, wiring_->tls.get());
     wiring->pinned_until = BootClock::now() + wiring_->config.reload_grace;
     for (const config::UpstreamConfig& upstream : config.upstreams) {
         const auto& now = wiring_->config.upstreams;
@@ -178,12 +183,14 @@ void Server::reload(const config::Config& config, gateway::SettingsPtr settings)
 
     on_each_worker([&](std::size_t worker) {
         parts_[worker]->use(*wiring);
+        for (const std::string& kept : wiring->kept)
+            parts_[worker]->set_upstream_tls(kept, wiring->tls->upstream(kept));
         for (std::size_t i = 0; i < next.size(); ++i)
             next[i]->use(config.listeners[i], *wiring, worker);
     });
     {
         const std::lock_guard lock{mutex_};
-        for (std::size_t i = 0; i < next.size(); ++i) next[i]->used(config.listeners[i]);
+        for (std::size_t i = 0; i < next.size(); ++i) next[i]->used(config.listeners[i], *wiring);
         wiring_ = wiring;
         entrances_ = std::move(next);
         retired_.insert(retired_.end(), left.begin(), left.end());
@@ -213,7 +220,10 @@ void Server::forget_deserted() {
 void Server::start() {
     workers_.start();
     started_ = true;
-    workers_[0].post([this] { sweep(); });
+    workers_[0].post([this] {
+        sweep();
+        watch_tls();
+    });
     for (std::size_t i = 0; i < workers_.size(); ++i)
         workers_[i].post([this, i] { parts_[i]->watch(); });
     for (const auto& entrance : entrances_) entrance->start();
@@ -224,11 +234,47 @@ void Server::sweep() {
     workers_[0].schedule(clock_.boot_now() + kSweepEvery, [this] { sweep(); });
 }
 
+void Server::watch_tls() {
+    workers_[0].schedule(clock_.boot_now() + kLookEvery, [this] {
+        if (workers_[0].tasks().draining()) return;
+        workers_[0].tasks().spawn("tls", look_at_tls());
+        watch_tls();
+    });
+}
+
+/// Files are read beside the workers; what is new goes to each of them.
+asio::awaitable<void> Server::look_at_tls() {
+    std::shared_ptr<TlsKeeper> tls;
+    {
+        const std::lock_guard lock{mutex_};
+        tls = wiring_->tls;
+    }
+    TlsKeeper::Changed changed;
+    const bool looked = co_await cpu_.run([&tls, &changed] { changed = tls->look(); });
+    if (!looked) co_return;  // busy: the next time
+    const std::lock_guard lock{mutex_};
+    if (tls != wiring_->tls) co_return;  // reloaded meanwhile: everything is as new as can be
+    for (const EntrancePtr& entrance : entrances_) {
+        const std::string& name = entrance->config().name;
+        if (std::ranges::find(changed.listeners, name) != changed.listeners.end())
+            entrance->set_tls(tls->listener(name));
+    }
+    for (const std::string& name : changed.upstreams) {
+        for (std::size_t worker = 0; worker < workers_.size(); ++worker) {
+            workers_[worker].post(
+                [parts = parts_[worker].get(), name, context = tls->upstream(name)] {
+                    parts->set_upstream_tls(name, context);
+                });
+        }
+    }
+}
+
 std::vector<Server::Served> Server::served() const {
     std::vector<Served> all;
     for (const EntrancePtr& entrance : entrances_) {
         Served served;
         served.listener = entrance->config().name;
+        served.scheme = entrance->config().url.scheme;
         served.address = entrance->listener().text();
         served.port = entrance->listener().port();
         // "All addresses" is nothing a client can connect to.

@@ -58,6 +58,7 @@ public:
     /// A URL somebody can use now.
     struct Served {
         std::string listener;
+        std::string scheme;   // "http", "https"
         std::string address;  // "127.0.0.1:8080", as a client on this machine reaches it
         std::uint16_t port = 0;
         std::vector<std::string> paths;
@@ -89,6 +90,8 @@ private:
     void on_each_worker(const std::function<void(std::size_t)>& work);
     void forget_deserted();
     void sweep();
+    void watch_tls();
+    asio::awaitable<void> look_at_tls();
 
     Log& log_;
     AuditTrail* trail_;

@@ -3,6 +3,7 @@
 #include <array>
 #include <functional>
 
+#include "ra/app/tls_keeper.h"
 #include "ra/app/version.h"
 #include "ra/cmp/types.h"
 
@@ -11,6 +12,7 @@ namespace {
 
 using metrics::Count;
 using transports::common::ListenerCounters;
+using transports::common::TlsCounters;
 using transports::http1::HttpClientCounters;
 using transports::http1::HttpServerCounters;
 
@@ -60,6 +62,68 @@ constexpr std::array<ClientMetric, 4> kClientMetrics{{
     {"rejected", &HttpClientCounters::rejected},
 }};
 
+using Add = std::function<void(std::string_view, std::string_view, bool, Labels, double)>;
+
+/// Handshakes with devices and with CAs.
+void add_tls_samples(const Add& add, const Wiring& wiring,
+                     const std::vector<std::shared_ptr<Entrance>>& entrances,
+                     const std::vector<std::unique_ptr<WorkerParts>>& parts) {
+    struct Side {
+        std::string_view label;
+        std::string_view name;
+        std::function<const TlsCounters&(std::size_t worker)> counters;
+    };
+    std::vector<Side> sides;
+    for (std::size_t i = 0; i < entrances.size(); ++i) {
+        sides.push_back({"listener", entrances[i]->config().name,
+                         [&entrances, i](std::size_t w) -> const TlsCounters& {
+                             return entrances[i]->listener().counters(w).tls;
+                         }});
+    }
+    for (std::size_t i = 0; i < wiring.config.upstreams.size(); ++i) {
+        sides.push_back({"upstream", wiring.config.upstreams[i].name,
+                         [&parts, &wiring, i](std::size_t w) -> const TlsCounters& {
+                             return parts[w]->client_counters(wiring.config.upstreams[i].name).tls;
+                         }});
+    }
+    const auto one = [&](const Side& side, std::string_view result,
+                         const std::function<const Count&(const TlsCounters&)>& pick) {
+        add("cmpgate_tls_handshakes_total", "TLS handshakes by how they ended.", false,
+            {{std::string(side.label), std::string(side.name)}, {"result", std::string(result)}},
+            sum(parts.size(),
+                [&](std::size_t w) -> const Count& { return pick(side.counters(w)); }));
+    };
+    static constexpr std::array<std::string_view, 4> kFaults{"timed_out", "gone", "certificate",
+                                                             "protocol"};
+    for (const Side& side : sides) {
+        one(side, "full", [](const TlsCounters& c) -> const Count& { return c.full; });
+        one(side, "resumed", [](const TlsCounters& c) -> const Count& { return c.resumed; });
+        for (std::size_t kind = 0; kind < kFaults.size(); ++kind) {
+            one(side, kFaults[kind],
+                [kind](const TlsCounters& c) -> const Count& { return c.failed[kind]; });
+        }
+    }
+    for (const Side& side : sides) {
+        add("cmpgate_tls_handshake_cpu_seconds_total", "CPU spent in TLS handshakes.", false,
+            {{std::string(side.label), std::string(side.name)}},
+            sum(parts.size(), [&](std::size_t w) -> const Count& {
+                return side.counters(w).microseconds;
+            }) / 1e6);
+    }
+    for (std::size_t i = 0; i < entrances.size(); ++i) {
+        add("cmpgate_proxy_errors_total", "Connections of proxies without a right PROXY header.",
+            false, {{"listener", entrances[i]->config().name}},
+            sum(parts.size(), [&](std::size_t w) -> const Count& {
+                return entrances[i]->listener().counters(w).proxy_errors;
+            }));
+    }
+    for (const TlsKeeper::Expiry& expiry : wiring.tls->expiries()) {
+        add("cmpgate_tls_certificate_expiry_seconds", "When a certificate we show in TLS ends.",
+            true, {{std::string(expiry.side), expiry.owner}, {"certificate", expiry.certificate}},
+            static_cast<double>(expiry.at.time_since_epoch().count()));
+    }
+}
+
 }  // namespace
 
 void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
@@ -89,6 +153,7 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                 }));
         }
     }
+    add_tls_samples(add, wiring, entrances, parts);
     for (const ServerMetric& metric : kServerMetrics) {
         for (std::size_t i = 0; i < entrances.size(); ++i) {
             add(metric.name, metric.help, false, {{"listener", entrances[i]->config().name}},

@@ -10,6 +10,8 @@
 
 namespace ra::app {
 
+class TlsKeeper;
+
 /// One configuration as the workers are handed it: pure data, immutable, shared.
 struct Wiring {
     config::Config config;
@@ -17,6 +19,7 @@ struct Wiring {
     std::vector<std::string> listeners;  // names by ListenerId
     std::vector<std::string> labels;     // of the paths that profiles name
     std::set<std::string> kept;          // upstreams whose connections go on
+    std::shared_ptr<TlsKeeper> tls;      // its TLS contexts, by name
     BootTime pinned_until{};             // what open transactions pinned before is kept till then
 };
 

@@ -4,7 +4,8 @@
 #include <stdexcept>
 
 #include "ra/app/couriers.h"
-#include "transports/http1/connector.h"
+#include "ra/app/tls_keeper.h"
+#include "transports/common/connector.h"
 #include "transports/http1/name_cache.h"
 
 namespace ra::app {
@@ -20,16 +21,20 @@ void note(std::atomic<std::int64_t>& moment) noexcept {
     moment.store(BootClock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
+}  // namespace
+
 /// A CA over its URLs, with the connections to them; gone with the last message that needs it.
-class HttpUpstream final : public gateway::Upstream {
+class WorkerParts::HttpUpstream final : public TlsUpstream {
 public:
     HttpUpstream(Worker& worker, const config::UpstreamConfig& upstream, const cmp::Limits& limits,
-                 HttpClientCounters& counters, WorkerParts::Reached& reached, const Clock& clock)
+                 HttpClientCounters& counters, WorkerParts::Reached& reached, const Clock& clock,
+                 const transports::common::TlsContextPtr& tls)
         : worker_{worker}, reached_{reached} {
         std::vector<Courier*> urls;
         for (const config::Url& url : upstream.urls) {
-            const HttpClientSettings settings = client_settings(upstream, url, limits);
-            couriers_.push_back(make_courier(worker, upstream, url, limits, counters));
+            const HttpClientSettings settings = client_settings(upstream, url, limits, tls);
+            couriers_.push_back(make_courier(worker, upstream, url, limits, counters, tls));
+            if (settings.url.secure) secure_.push_back(couriers_.back().get());
             names_.push_back(
                 std::make_unique<NameCache>(worker, settings.url.host, settings.url.port));
             urls.push_back(couriers_.back().get());
@@ -52,6 +57,9 @@ public:
     }
     void close() noexcept override {
         for (const auto& courier : couriers_) courier->close();
+    }
+    void set_tls(const transports::common::TlsContextPtr& tls) override {
+        for (transports::http1::TlsCourier* courier : secure_) courier->set_tls(tls);
     }
     [[nodiscard]] bool needs_tending() const noexcept override {
         for (std::size_t url = 0; url < client_->urls(); ++url) {
@@ -77,7 +85,8 @@ private:
         for (const auto& name : names_) {
             const auto addresses = co_await name->lookup(until);
             for (const auto& address : addresses) {
-                const auto stream = co_await transports::http1::connect_to(worker_, address, until);
+                const auto stream =
+                    co_await transports::common::connect_to(worker_, address, until);
                 if (stream == nullptr) continue;
                 stream->close();
                 co_return true;
@@ -88,12 +97,11 @@ private:
 
     Worker& worker_;
     WorkerParts::Reached& reached_;
-    std::vector<std::unique_ptr<Courier>> couriers_;
-    std::vector<std::unique_ptr<NameCache>> names_;  // for connects()
+    std::vector<std::unique_ptr<transports::http1::TlsCourier>> couriers_;
+    std::vector<transports::http1::TlsCourier*> secure_;  // of them
+    std::vector<std::unique_ptr<NameCache>> names_;       // for connects()
     std::unique_ptr<upstream::Client> client_;
 };
-
-}  // namespace
 
 std::shared_ptr<Wiring> make_wiring(const config::Config& config, gateway::SettingsPtr settings) {
     auto wiring = std::make_shared<Wiring>();
@@ -181,13 +189,22 @@ gateway::SnapshotPtr WorkerParts::snapshot(const Wiring& wiring) {
 std::shared_ptr<gateway::Upstream> WorkerParts::connect(const config::UpstreamConfig& upstream,
                                                         const Wiring& wiring) {
     if (!upstream.is_lab_ca()) {
-        return std::make_shared<HttpUpstream>(worker_, upstream, wiring.settings->limits,
-                                              client_counters_.at(upstream.name),
-                                              reached_.at(upstream.name), clock_);
+        auto made = std::make_shared<HttpUpstream>(
+            worker_, upstream, wiring.settings->limits, client_counters_.at(upstream.name),
+            reached_.at(upstream.name), clock_, wiring.tls->upstream(upstream.name));
+        tls_upstreams_[upstream.name] = made;
+        return made;
     }
     if (lab_ca_ == nullptr)
         throw std::runtime_error("upstream " + upstream.name + ": no lab CA was made");
     return std::make_shared<upstream::Local>(*lab_ca_);
+}
+
+void WorkerParts::set_upstream_tls(const std::string& upstream,
+                                   const transports::common::TlsContextPtr& tls) {
+    const auto found = tls_upstreams_.find(upstream);
+    const auto way = found != tls_upstreams_.end() ? found->second.lock() : nullptr;
+    if (way != nullptr && tls != nullptr) way->set_tls(tls);
 }
 
 void WorkerParts::close_upstreams() noexcept {

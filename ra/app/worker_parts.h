@@ -12,6 +12,7 @@
 #include "ra/crypto/trust.h"
 #include "ra/gateway/gateway.h"
 #include "ra/upstream/client.h"
+#include "transports/common/tls_context.h"
 #include "transports/common/worker.h"
 #include "transports/http1/client.h"
 #include "transports/http1/counters.h"
@@ -62,6 +63,9 @@ public:
 
     /// On the worker: closes idle connections to the CAs.
     void close_upstreams() noexcept;
+    /// On the worker: new connections to that upstream's https URLs are made with `tls`.
+    void set_upstream_tls(const std::string& upstream,
+                          const transports::common::TlsContextPtr& tls);
 
     [[nodiscard]] const metrics::MessageCounters& messages() const noexcept { return messages_; }
     /// Once prepare() knew it; they stay as long as this.
@@ -78,6 +82,12 @@ private:
                                                              const Wiring& wiring);
     [[nodiscard]] gateway::SnapshotPtr snapshot(const Wiring& wiring);
 
+    /// An upstream whose TLS can be replaced.
+    struct TlsUpstream : gateway::Upstream {
+        virtual void set_tls(const transports::common::TlsContextPtr& tls) = 0;
+    };
+    class HttpUpstream;
+
     void turn();
     static asio::awaitable<void> tend(std::shared_ptr<gateway::Upstream> way);
 
@@ -88,6 +98,7 @@ private:
     std::map<std::string, Reached> reached_;  // by name; prepare() adds
     // The worker's: those of the configuration in use.
     std::vector<std::weak_ptr<gateway::Upstream>> watched_;
+    std::map<std::string, std::weak_ptr<TlsUpstream>> tls_upstreams_;
     metrics::MessageCounters messages_;
     std::map<std::string, transports::http1::HttpClientCounters> client_counters_;
     std::map<std::size_t, transports::http1::HttpServerCounters> server_counters_;

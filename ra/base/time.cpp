@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include "ra/base/cpu_time.h"
+
 namespace ra {
 
 BootClock::time_point BootClock::now() noexcept {
@@ -12,6 +14,12 @@ BootClock::time_point BootClock::now() noexcept {
 
 WallTime SystemClock::wall_now() const noexcept {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+std::chrono::nanoseconds thread_cpu_time() noexcept {
+    timespec spent{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return std::chrono::seconds{spent.tv_sec} + std::chrono::nanoseconds{spent.tv_nsec};
 }
 
 }  // namespace ra

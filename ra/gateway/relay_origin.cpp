@@ -40,7 +40,8 @@ asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
     cmp::ParsedMessage parsed, const Arrival& arrival, const std::optional<Versioned>& claim) {
     const policy::ProfilePtr pinned =
         claim ? find_profile(*pinned_->settings, claim->record.profile) : nullptr;
-    const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised};
+    const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised,
+                                  arrival.peer.tls.get()};
     auto profiled = policy::select(std::move(parsed), at, settings_.profiles, pinned);
     if (!profiled) co_return Failure{std::move(profiled).error()};
     progress_.ended.profile = profiled->profile().name;

@@ -178,6 +178,56 @@ TEST_SUITE("policy") {
         CHECK(rule_of(select(parsed(message_of(poll)), facts, {}, pinned)) == "label-mismatch");
     }
 
+    TEST_CASE("select: tls_client narrows to connections with such a certificate (R-166, S-41)") {
+        Profile profile = device_profile();
+        profile.tls_client.subjects = {NamePattern::parse("CN=device-*,O=Example")};
+        Request poll;
+        poll.body = cmp::build_poll_req_body(0);
+        poll.recip_nonce = Bytes(16, 9);
+        ra::TlsFacts device;
+        device.client_subject = ra::crypto::name_of("CN=device-7,O=Example");
+        ra::TlsFacts laptop;
+        laptop.client_subject = ra::crypto::name_of("CN=laptop,O=Example");
+        const ra::TlsFacts anonymous;
+        ra::TlsFacts told = device;
+        told.told_by_proxy = true;
+        struct Row {
+            const char* name;
+            const ra::TlsFacts* tls;
+            bool from_proxy;
+            bool taken;
+        };
+        const Row rows[] = {
+            {"its certificate", &device, false, true},
+            {"its certificate, where a proxy's word would do", &device, true, true},
+            {"no TLS", nullptr, false, false},
+            {"no certificate", &anonymous, false, false},
+            {"another subject", &laptop, false, false},
+            {"only a proxy says so", &told, false, false},
+            {"a proxy says so, and may", &told, true, true},
+        };
+        for (const Row& row : rows) {
+            CAPTURE(row.name);
+            profile.tls_client.from_proxy = row.from_proxy;
+            ArrivalFacts facts;
+            facts.tls = row.tls;
+            const char* rule = row.taken ? "" : "tls-client";
+            const auto got = select(parsed(message_of({})), facts, of({profile}), nullptr);
+            CHECK(rule_of(got) == rule);
+            if (!got) CHECK(got.error().fail_info == PKIFailureInfo::notAuthorized);
+            // A follow-up comes over such a connection, too.
+            const ProfilePtr pinned = std::make_shared<const Profile>(profile);
+            CHECK(rule_of(select(parsed(message_of(poll)), facts, {}, pinned)) == rule);
+        }
+        // It stands beside the message's protection and does not replace it.
+        ArrivalFacts facts;
+        facts.tls = &device;
+        profile.origin.trust = nullptr;
+        const auto refused = proven(message_of({}), profile, facts);
+        REQUIRE(!refused.has_value());
+        CHECK(refused.error().rule == "no-trust");
+    }
+
     TEST_CASE("S-16: a label routes; the protected certProfile may have to equal it") {
         Profile profile = device_profile();
         profile.require_profile_equals_label = true;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "ra/base/bytes.h"
 #include "ra/base/time.h"
@@ -19,6 +20,12 @@ enum class Ready : std::uint8_t {
     ready,      // try again
     timed_out,  // the stream's deadline came first
     closed,     // close() was called
+};
+
+/// A session that ends in its own way when its worker shuts down: several exchanges may be open.
+struct Drainable {
+    virtual ~Drainable() = default;
+    virtual void drain() noexcept = 0;
 };
 
 /// A connection, cleartext or TLS, as every stream transport sees it. Non-template on purpose.
@@ -76,12 +83,20 @@ public:
 
     [[nodiscard]] virtual const ra::PeerFacts& peer() const noexcept = 0;
 
+    /// What ALPN agreed on: "h2", "http/1.1"; empty: nothing, or cleartext.
+    [[nodiscard]] virtual std::string_view protocol() const noexcept { return {}; }
+
     /// Whether the session waits for its next request, so that a shutdown may close it at once.
     [[nodiscard]] bool idle() const noexcept { return idle_; }
     void set_idle(bool idle) noexcept { idle_ = idle; }
 
+    /// Told of a shutdown instead of being closed; null: nobody.
+    [[nodiscard]] Drainable* drainable() const noexcept { return drainable_; }
+    void set_drainable(Drainable* drainable) noexcept { drainable_ = drainable; }
+
 private:
     bool idle_ = false;
+    Drainable* drainable_ = nullptr;
 };
 
 }  // namespace transports::common

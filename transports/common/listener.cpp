@@ -1,6 +1,7 @@
 #include "transports/common/listener.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "transports/common/plain_stream.h"
+#include "transports/common/proxy_reader.h"
 #include "transports/common/wakeup.h"
 
 namespace transports::common {
@@ -55,13 +57,13 @@ ra::PeerFacts facts_of(const asio::ip::tcp::endpoint& peer) {
 /// The accept loop of one worker. Shared with its coroutines, so that it outlives the Listener.
 class Listener::Acceptor : public std::enable_shared_from_this<Acceptor> {
 public:
-    Acceptor(Seat seat, OwnedDescriptor socket, std::uint32_t limit,
+    Acceptor(Seat seat, OwnedDescriptor socket, const ListenerSettings& settings,
              std::shared_ptr<std::atomic<std::uint32_t>> open)
         : worker_{seat.worker},
           handler_{seat.handler},
           socket_{seat.worker.executor(), socket.release()},
           pause_{seat.worker},
-          limit_{limit},
+          settings_{settings},
           open_{std::move(open)} {}
 
     void start() { worker_.tasks().spawn("accept", loop(shared_from_this())); }
@@ -72,7 +74,8 @@ public:
         pause_.notify();
     }
 
-    void limit(std::uint32_t most) noexcept { limit_ = most; }
+    void use(const ListenerSettings& settings) { settings_ = settings; }
+    void set_tls(TlsContextPtr tls) { settings_.tls = std::move(tls); }
     void retire() {
         stop();
         handler_.retire();
@@ -113,17 +116,63 @@ private:
         }
         peer.resize(size);
         counters.accepted.add();
-        if (open_->fetch_add(1, std::memory_order_relaxed) >= limit_) {
+        if (open_->fetch_add(1, std::memory_order_relaxed) >= settings_.max_connections) {
             open_->fetch_sub(1, std::memory_order_relaxed);
             PlainStream stream{worker_, socket, facts_of(peer)};
             turn_away(stream);
             return Took::one;
         }
         counters.open.add();
-        auto stream = std::make_unique<Accepted>(shared_from_this(), socket, facts_of(peer));
-        auto session = handler_.serve(*stream);
-        worker_.tasks().spawn_session("session", std::move(stream), std::move(session), &handler_);
+        serve(socket, facts_of(peer));
         return Took::one;
+    }
+
+    void serve(int socket, ra::PeerFacts peer) {
+        // Answers that follow each other (a session ticket, HTTP/2's frames) do not wait for
+        // acknowledgements.
+        const int on = 1;
+        setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        const bool proxied = contains(settings_.proxies, peer.address);
+        if (settings_.tls != nullptr) {
+            auto plain = std::make_unique<PlainStream>(worker_, socket, std::move(peer));
+            auto stream = std::make_unique<Admitted<TlsStream>>(shared_from_this(),
+                                                                std::move(plain), settings_.tls);
+            auto session =
+                open(shared_from_this(), *stream, stream->transport(), stream.get(), proxied);
+            worker_.tasks().spawn_session("session", std::move(stream), std::move(session),
+                                          &handler_);
+            return;
+        }
+        auto stream = std::make_unique<Admitted<PlainStream>>(shared_from_this(), worker_, socket,
+                                                              std::move(peer));
+        auto session = proxied ? open(shared_from_this(), *stream, *stream, nullptr, true)
+                               : handler_.serve(*stream);
+        worker_.tasks().spawn_session("session", std::move(stream), std::move(session), &handler_);
+    }
+
+    /// What comes before the protocol, then the protocol. `tls`: `stream` itself, or null.
+    static asio::awaitable<void> open(std::shared_ptr<Acceptor> self, ByteStream& stream,
+                                      PlainStream& transport, TlsStream* tls, bool proxied) {
+        const auto until = ra::BootClock::now() + self->settings_.opening_time;
+        stream.set_idle(true);  // a shutdown need not wait for it
+        bool good = true;
+        if (proxied) {
+            good = co_await read_proxy_header(transport, until);
+            if (!good) self->counters.proxy_errors.add();
+        }
+        if (good && tls != nullptr) {
+            const auto fault = co_await tls->handshake(until);
+            good = !fault;
+            if (fault) {
+                self->counters.tls.fault(*tls, *fault);
+                if (self->settings_.tls_fault) self->settings_.tls_fault(stream.peer(), *fault);
+            } else {
+                self->counters.tls.succeeded(*tls);
+            }
+        }
+        stream.set_idle(false);
+        if (good) co_await self->handler_.serve(stream);
+        stream.close();
     }
 
     void turn_away(ByteStream& stream) {
@@ -133,16 +182,19 @@ private:
         // takes our answer with it.
         (void)stream.try_read(worker_.scratch(), ignored);
         const ra::ByteView answer = handler_.busy();
-        if (!answer.empty()) (void)stream.try_write(answer, {}, ignored);
+        if (!answer.empty() && settings_.tls == nullptr)
+            (void)stream.try_write(answer, {}, ignored);
         stream.shutdown_write();
     }
 
     /// A connection that counts as open while it lives.
-    class Accepted final : public PlainStream {
+    template <class Stream>
+    class Admitted final : public Stream {
     public:
-        Accepted(std::shared_ptr<Acceptor> by, int socket, ra::PeerFacts peer)
-            : PlainStream{by->worker_, socket, std::move(peer)}, by_{std::move(by)} {}
-        ~Accepted() override {
+        template <class... Args>
+        explicit Admitted(std::shared_ptr<Acceptor> by, Args&&... args)
+            : Stream{std::forward<Args>(args)...}, by_{std::move(by)} {}
+        ~Admitted() override {
             by_->open_->fetch_sub(1, std::memory_order_relaxed);
             by_->counters.open.subtract();
         }
@@ -154,7 +206,7 @@ private:
     ConnectionHandler& handler_;
     Worker::Descriptor socket_;
     Wakeup pause_;
-    std::uint32_t limit_;
+    ListenerSettings settings_;
     std::shared_ptr<std::atomic<std::uint32_t>> open_;
     bool stopped_ = false;
 };
@@ -168,8 +220,8 @@ Listener::Listener(ListenSockets sockets, const ListenerSettings& settings, std:
       text_{std::move(sockets.text)},
       open_{std::make_shared<std::atomic<std::uint32_t>>(0)} {
     for (std::size_t i = 0; i < seats.size(); ++i) {
-        acceptors_.push_back(std::make_shared<Acceptor>(seats[i], std::move(sockets.sockets[i]),
-                                                        settings.max_connections, open_));
+        acceptors_.push_back(
+            std::make_shared<Acceptor>(seats[i], std::move(sockets.sockets[i]), settings, open_));
     }
 }
 
@@ -193,9 +245,15 @@ void Listener::retire() {
     }
 }
 
-void Listener::limit(std::uint32_t max_connections) {
+void Listener::use(const ListenerSettings& settings) {
     for (const auto& acceptor : acceptors_) {
-        acceptor->worker_.post([acceptor, max_connections] { acceptor->limit(max_connections); });
+        acceptor->worker_.post([acceptor, settings] { acceptor->use(settings); });
+    }
+}
+
+void Listener::set_tls(TlsContextPtr tls) {
+    for (const auto& acceptor : acceptors_) {
+        acceptor->worker_.post([acceptor, tls] { acceptor->set_tls(tls); });
     }
 }
 

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +12,8 @@
 #include "transports/common/byte_stream.h"
 #include "transports/common/count.h"
 #include "transports/common/listen_socket.h"
+#include "transports/common/networks.h"
+#include "transports/common/tls_counters.h"
 #include "transports/common/worker.h"
 
 namespace transports::common {
@@ -30,6 +34,12 @@ struct ListenerSettings {
     std::uint16_t port = 0;                  // 0: any
     int backlog = 4096;                      // the kernel caps it at net.core.somaxconn
     std::uint32_t max_connections = 20'000;  // of all workers together
+    TlsContextPtr tls;                       // null: cleartext
+    /// Peers that must begin with a PROXY header (S-41); from all others it is not understood.
+    std::vector<Network> proxies;
+    std::chrono::milliseconds opening_time{10'000};  // for PROXY header and TLS handshake
+    /// Told of each handshake that fails, on the worker; may be empty.
+    std::function<void(const ra::PeerFacts&, const TlsFault&)> tls_fault;
 };
 
 /// One a worker.
@@ -38,6 +48,8 @@ struct ListenerCounters {
     Count refused;        // over max_connections
     Count accept_errors;  // EMFILE and the like: accepting paused for a moment
     Count open;           // gauge
+    Count proxy_errors;   // no PROXY header, or a malformed one, from a proxy
+    TlsCounters tls;
 };
 
 /// One address on every worker: SO_REUSEPORT sockets, one an accept loop.
@@ -66,10 +78,14 @@ public:
     /// From any thread: stop(), and open connections end: idle ones at once, the others after the
     /// exchange they are in.
     void retire();
-    /// From any thread: a new bound for max_connections; those that are open stay.
-    void limit(std::uint32_t max_connections);
+    /// From any thread: connections accepted from soon on are taken by it; address and port stay.
+    void use(const ListenerSettings& settings);
     /// Connections that are open, of all workers.
     [[nodiscard]] std::uint32_t open() const noexcept;
+
+    /// From any thread: connections accepted from soon on are served with it. `tls` is not null,
+    /// and the listener was made with one.
+    void set_tls(TlsContextPtr tls);
 
     [[nodiscard]] const ListenerCounters& counters(std::size_t seat) const noexcept;
 

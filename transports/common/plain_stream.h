@@ -38,6 +38,9 @@ public:
     };
     /// nullopt: not a Unix socket.
     [[nodiscard]] std::optional<LocalPeer> local_peer() const;
+    /// For whoever learns more about the peer: TLS, a PROXY header.
+    [[nodiscard]] ra::PeerFacts& facts() noexcept { return peer_; }
+    [[nodiscard]] bool is_open() const noexcept { return socket_ >= 0; }
 
     /// The pending error of a connection attempt (SO_ERROR), after wait_write().
     [[nodiscard]] error_code connect_error() noexcept;

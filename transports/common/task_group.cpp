@@ -56,17 +56,26 @@ void TaskGroup::ended(Task* task, std::exception_ptr fault) noexcept {
     if (size_ == 0 && when_empty_) when_empty_();
 }
 
+/// Ends a session that waits for a request, in its own way if it has one.
+void TaskGroup::end_idle(Task& task) noexcept {
+    if (task.stream == nullptr) return;
+    if (Drainable* session = task.stream->drainable()) {
+        session->drain();
+    } else if (task.stream->idle()) {
+        task.stream->close();
+    }
+}
+
 void TaskGroup::close_idle(const void* owner) noexcept {
     for (Task* task = first_; task != nullptr; task = task->next) {
-        if (task->owner == owner && task->stream != nullptr && task->stream->idle())
-            task->stream->close();
+        if (task->owner == owner) end_idle(*task);
     }
 }
 
 void TaskGroup::drain() noexcept {
     draining_ = true;
     for (Task* task = first_; task != nullptr; task = task->next) {
-        if (task->stream != nullptr && task->stream->idle()) task->stream->close();
+        end_idle(*task);
     }
 }
 

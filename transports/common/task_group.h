@@ -65,6 +65,7 @@ private:
     };
 
     Task* add(std::string_view name);
+    static void end_idle(Task& task) noexcept;
     void ended(Task* task, std::exception_ptr fault) noexcept;
 
     boost::asio::io_context& context_;

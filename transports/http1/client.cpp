@@ -4,9 +4,9 @@
 #include <array>
 #include <boost/asio/error.hpp>
 #include <charconv>
+#include <stdexcept>
 
 #include "transports/common/wakeup.h"
-#include "transports/http1/connector.h"
 #include "transports/http1/paths.h"
 #include "transports/http1/response_reader.h"
 
@@ -31,6 +31,17 @@ ra::Sent map_response(ResponseReader& reader) {
     // Content of a redirection is about the redirection.
     const bool usable = cmp && status >= 400;
     return ra::RejectedByTransport{status, usable ? std::move(content) : ra::Bytes{}};
+}
+
+DialSettings dial_settings(const HttpClientSettings& settings) {
+    DialSettings dial;
+    dial.host = settings.url.host;
+    dial.port = settings.url.port;
+    dial.connect_time = settings.connect_time;
+    dial.tls = settings.tls;
+    dial.tls_name = settings.tls_name;
+    dial.protocols = {"http/1.1"};
+    return dial;
 }
 
 }  // namespace
@@ -67,14 +78,17 @@ HttpCourier::HttpCourier(common::Worker& worker, HttpClientSettings settings,
       settings_{std::move(settings)},
       counters_{counters},
       authority_{settings_.url.authority()},
-      names_{worker, settings_.url.host, settings_.url.port} {}
+      dialer_{worker, dial_settings(settings_), counters} {
+    if (settings_.url.secure && settings_.tls == nullptr)
+        throw std::logic_error("https without a TLS context");
+}
 
 HttpCourier::~HttpCourier() = default;
 
 asio::awaitable<ra::Sent> HttpCourier::send(ra::Delivery delivery) {
     counters_.deliveries.add();
     ra::Sent sent = co_await deliver(delivery);
-    count(sent);
+    counters_.ended(sent);
     co_return sent;
 }
 
@@ -99,12 +113,13 @@ asio::awaitable<ra::Sent> HttpCourier::deliver(const ra::Delivery& delivery) {
         if (pooled) {
             counters_.reused.add();
         } else {
-            std::string_view why = "connect";
-            stream = co_await connect(delivery.deadline, why);
-            if (stream == nullptr) {
+            Dialer::Dialed dialed = co_await dialer_.dial(delivery.deadline);
+            if (dialed.stream == nullptr) {
                 if (touched) co_return ra::Unknown{"reset"};
-                co_return ra::NotSent{why};
+                co_return ra::NotSent{dialed.why, std::move(dialed.detail)};
             }
+            counters_.open.add();
+            stream = std::move(dialed.stream);
         }
         Attempt tried = co_await attempt(*stream, delivery);
         if (tried.reusable) {
@@ -127,10 +142,9 @@ asio::awaitable<bool> HttpCourier::probe(ra::Deadline until) {
     if (closed_ || in_use_ >= settings_.max_connections) co_return false;
     ++in_use_;
     const Permit permit{*this};
-    std::string_view why;
-    StreamPtr stream = co_await connect(until, why);
-    if (stream == nullptr) co_return false;
-    keep(std::move(stream));
+    Dialer::Dialed dialed = co_await dialer_.dial(until);
+    if (dialed.stream == nullptr) co_return false;
+    adopt(std::move(dialed.stream));
     co_return true;
 }
 
@@ -197,6 +211,20 @@ void HttpCourier::expired() noexcept {
     if (!idle_.empty()) worker_.arm(*this, now + kIdleCheck);
 }
 
+void HttpCourier::set_tls(common::TlsContextPtr tls) {
+    if (tls == dialer_.tls()) return;
+    dialer_.set_tls(std::move(tls));
+    while (!idle_.empty()) {
+        drop(std::move(idle_.back().stream));
+        idle_.pop_back();
+    }
+}
+
+void HttpCourier::adopt(std::unique_ptr<ByteStream> stream) {
+    counters_.open.add();
+    keep(std::move(stream));
+}
+
 void HttpCourier::close() noexcept {
     closed_ = true;
     while (!idle_.empty()) {
@@ -204,26 +232,6 @@ void HttpCourier::close() noexcept {
         idle_.pop_back();
     }
     for (Waiter* waiter : std::exchange(waiting_, {})) waiter->wakeup.notify();
-}
-
-asio::awaitable<HttpCourier::StreamPtr> HttpCourier::connect(ra::BootTime until,
-                                                             std::string_view& why) {
-    const auto addresses = co_await names_.lookup(until);
-    if (addresses.empty()) why = "name";
-    for (const auto& address : addresses) {
-        const auto now = ra::BootClock::now();
-        if (now >= until) break;
-        counters_.connects.add();
-        StreamPtr stream =
-            co_await connect_to(worker_, address, std::min(until, now + settings_.connect_time));
-        if (stream != nullptr) {
-            counters_.open.add();
-            co_return stream;
-        }
-        counters_.connect_errors.add();
-    }
-    if (ra::BootClock::now() >= until) why = "deadline";
-    co_return nullptr;
 }
 
 std::string HttpCourier::render_head(const ra::Delivery& delivery) const {
@@ -302,13 +310,6 @@ asio::awaitable<HttpCourier::Attempt> HttpCourier::read_answer(ByteStream& strea
         co_return Attempt{map_response(reader), false, false, reusable};
     }
     co_return Attempt{ra::Unknown{"malformed"}};
-}
-
-void HttpCourier::count(const ra::Sent& sent) noexcept {
-    if (std::holds_alternative<ra::Delivered>(sent)) counters_.delivered.add();
-    if (std::holds_alternative<ra::NotSent>(sent)) counters_.not_sent.add();
-    if (std::holds_alternative<ra::Unknown>(sent)) counters_.unknown.add();
-    if (std::holds_alternative<ra::RejectedByTransport>(sent)) counters_.rejected.add();
 }
 
 }  // namespace transports::http1

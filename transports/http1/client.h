@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "ra/exchange.h"
-#include "transports/common/plain_stream.h"
+#include "transports/common/byte_stream.h"
 #include "transports/common/worker.h"
 #include "transports/http1/counters.h"
-#include "transports/http1/name_cache.h"
+#include "transports/http1/dialer.h"
 #include "transports/http1/url.h"
 
 namespace transports::http1 {
@@ -27,14 +27,23 @@ struct HttpClientSettings {
     std::size_t max_body = 1024 * 1024;
     std::chrono::milliseconds connect_time{5'000};  // for each address
     std::chrono::milliseconds idle_time{30'000};    // a pooled connection is closed after it
+    common::TlsContextPtr tls;                      // null: cleartext
+    std::string tls_name;  // whose certificate is wanted; empty: that of the URL's host
 
     /// For `url`, with append_labels as its path suggests.
     [[nodiscard]] static HttpClientSettings for_url(HttpUrl url);
 };
 
+/// A client whose TLS can be replaced: files change while it runs.
+struct TlsCourier : ra::Courier {
+    /// On the worker: connections from now on are made with it; idle ones are closed. `tls` is not
+    /// null, and the client was made with one.
+    virtual void set_tls(common::TlsContextPtr tls) = 0;
+};
+
 /// CMP over HTTP/1.1 to one URL (RFC 9811), from one worker. Connections are kept alive and probed
 /// before each use; redirections are not followed.
-class HttpCourier final : public ra::Courier, private common::TimerNode {
+class HttpCourier final : public TlsCourier, private common::TimerNode {
 public:
     /// `worker` and `counters` outlive it; it outlives its deliveries.
     HttpCourier(common::Worker& worker, HttpClientSettings settings, HttpClientCounters& counters);
@@ -44,8 +53,12 @@ public:
     boost::asio::awaitable<bool> probe(ra::Deadline until) override;
     void close() noexcept override;
 
+    void set_tls(common::TlsContextPtr tls) override;
+    /// A connection somebody else opened and found to speak HTTP/1.1.
+    void adopt(std::unique_ptr<common::ByteStream> stream);
+
 private:
-    using StreamPtr = std::unique_ptr<common::PlainStream>;
+    using StreamPtr = std::unique_ptr<common::ByteStream>;
     struct Idle {
         StreamPtr stream;
         ra::BootTime since;
@@ -66,19 +79,17 @@ private:
     StreamPtr take_idle() noexcept;
     void keep(StreamPtr stream);
     void drop(StreamPtr stream) noexcept;
-    boost::asio::awaitable<StreamPtr> connect(ra::BootTime until, std::string_view& why);
     boost::asio::awaitable<Attempt> attempt(common::ByteStream& stream,
                                             const ra::Delivery& delivery);
     boost::asio::awaitable<Attempt> read_answer(common::ByteStream& stream);
     [[nodiscard]] std::string render_head(const ra::Delivery& delivery) const;
     void expired() noexcept override;  // looks after idle connections
-    void count(const ra::Sent& sent) noexcept;
 
     common::Worker& worker_;
     HttpClientSettings settings_;
     HttpClientCounters& counters_;
     std::string authority_;
-    NameCache names_;
+    Dialer dialer_;
     std::deque<Idle> idle_;  // the most recently used at the back
     std::size_t in_use_ = 0;
     std::deque<Waiter*> waiting_;

@@ -2,7 +2,9 @@
 
 #include <array>
 
+#include "ra/exchange.h"
 #include "transports/common/count.h"
+#include "transports/common/tls_counters.h"
 
 namespace transports::http1 {
 
@@ -34,6 +36,14 @@ struct HttpClientCounters {
     Count rejected;  // RejectedByTransport
     Count open;      // gauge: connections
     Count waiting;   // gauge: deliveries waiting for a connection
+    common::TlsCounters tls;
+
+    void ended(const ra::Sent& sent) noexcept {
+        if (std::holds_alternative<ra::Delivered>(sent)) delivered.add();
+        if (std::holds_alternative<ra::NotSent>(sent)) not_sent.add();
+        if (std::holds_alternative<ra::Unknown>(sent)) unknown.add();
+        if (std::holds_alternative<ra::RejectedByTransport>(sent)) rejected.add();
+    }
 };
 
 }  // namespace transports::http1

@@ -2,6 +2,8 @@
 
 #include <boost/asio/error.hpp>
 
+#include "transports/http1/replies.h"
+
 namespace transports::http1 {
 
 namespace asio = boost::asio;
@@ -11,8 +13,6 @@ using common::Ready;
 
 namespace {
 
-constexpr std::string_view kMediaType = "application/pkixcmp";
-constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kBusy =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
     "Connection: close\r\n\r\n";
@@ -20,57 +20,6 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // What is read and thrown away so that a refused client sees our answer instead of a reset.
 constexpr std::size_t kLingerOctets = 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime{2};
-
-std::string describe_paths(const HttpServerSettings& settings) {
-    std::string text = "This is a CMP server (RFC 9811). POST a PKIMessage as " +
-                       std::string{kMediaType} + " to one of\n";
-    std::vector<std::string> bases{std::string{kWellKnown}};
-    bases.insert(bases.end(), settings.aliases.begin(), settings.aliases.end());
-    for (const std::string& base : bases) {
-        (text += "  ") += base;
-        for (const std::string& label : settings.labels) {
-            (text += "\n  ") += render_path(base, label, ra::Operation::unspecified);
-        }
-        text += '\n';
-    }
-    text += "each optionally followed by /<operation>: ";
-    for (auto operation = ra::Operation::ir; operation <= ra::Operation::nested;
-         operation = static_cast<ra::Operation>(static_cast<int>(operation) + 1)) {
-        if (operation != ra::Operation::ir) text += ", ";
-        text += operation_label(operation);
-    }
-    text += '\n';
-    return text;
-}
-
-/// The HTTP side of a reply (spec 03 1); `content` stays the reply's.
-ra::ByteView map_reply(const ra::Reply& reply, const std::string& known_paths, HeadFacts& facts) {
-    if (const auto* answered = std::get_if<ra::Answer>(&reply)) {
-        facts.status = 200;
-        facts.content_type = kMediaType;
-        return answered->der;
-    }
-    if (const auto* accepted = std::get_if<ra::Accepted>(&reply)) {
-        facts.status = accepted->stored ? 201 : 202;
-        return {};
-    }
-    if (const auto* overloaded = std::get_if<ra::Overloaded>(&reply)) {
-        facts.status = 503;
-        facts.retry_after =
-            static_cast<unsigned>(std::max<std::int64_t>(1, overloaded->retry_after.count()));
-        return {};
-    }
-    const auto& not_cmp = std::get<ra::NotCmp>(reply);
-    const bool wrong_path = not_cmp.why == ra::NotCmp::Why::wrong_path;
-    facts.status = wrong_path ? 404 : 400;
-    if (!not_cmp.der.empty()) {
-        facts.content_type = kMediaType;
-        return not_cmp.der;
-    }
-    if (!wrong_path) return {};
-    facts.content_type = kText;
-    return ra::as_bytes(known_paths);
-}
 
 /// Some clients end a body with a line break that no length counts (RFC 9112 2.2).
 void skip_line_breaks(ra::ByteView& octets) noexcept {
@@ -87,7 +36,7 @@ HttpServer::HttpServer(common::Worker& worker, ra::Exchange& exchange, HttpServe
 
 void HttpServer::use(HttpServerSettings settings) {
     auto rules = std::make_shared<Rules>();
-    rules->known_paths = describe_paths(settings);
+    rules->known_paths = describe_paths(settings.aliases, settings.labels);
     rules->settings = std::move(settings);
     rules_ = std::move(rules);
 }
@@ -95,7 +44,15 @@ void HttpServer::use(HttpServerSettings settings) {
 ra::ByteView HttpServer::busy() const noexcept { return ra::as_bytes(kBusy); }
 
 asio::awaitable<void> HttpServer::serve(ByteStream& stream) {
+    if (http2_ != nullptr && stream.protocol() == "h2" && !ending())
+        return http2_->serve_from(stream, {});
+    return serve_http1(stream);
+}
+
+asio::awaitable<void> HttpServer::serve_http1(ByteStream& stream) {
     std::uint32_t served = 0;
+    // Under TLS nothing but ALPN says h2 (RFC 9113 3.3).
+    bool unknown = http2_ != nullptr && stream.protocol().empty();
     while (!ending()) {
         stream.expires_after(rules_->settings.idle_time);
         stream.set_idle(true);
@@ -105,17 +62,44 @@ asio::awaitable<void> HttpServer::serve(ByteStream& stream) {
             if (ready == Ready::timed_out) counters_.idle_closed.add();
             break;
         }
+        ra::Bytes first;
+        if (std::exchange(unknown, false)) {
+            const bool http2 = co_await is_http2(stream, first);
+            if (http2 && http2_ != nullptr)
+                co_return co_await http2_->serve_from(stream, std::move(first));
+        }
         // What receiving needs lives in this frame: an idle connection has none of it.
-        const Next next = co_await serve_ready(stream, served);
+        const Next next = co_await serve_ready(stream, served, std::move(first));
         if (next == Next::close) break;
     }
     stream.close();
 }
 
-/// Serves what has come and what was pipelined behind it; `done`: nothing is left over.
-asio::awaitable<HttpServer::Next> HttpServer::serve_ready(ByteStream& stream,
-                                                          std::uint32_t& served) {
-    ra::Bytes surplus;
+/// Whether the connection begins as HTTP/2 does with prior knowledge (RFC 9113 3.4). `first`: what
+/// was read to find out.
+asio::awaitable<bool> HttpServer::is_http2(ByteStream& stream, ra::Bytes& first) {
+    constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    stream.expires_after(rules_->settings.receive_time);
+    for (;;) {
+        const auto scratch = worker_.scratch();
+        error_code error;
+        const std::size_t got = stream.try_read(scratch, error);
+        ra::append(first, ra::ByteView{scratch.data(), got});
+        if (error && error != asio::error::would_block) co_return false;
+        const std::size_t common = std::min(first.size(), kPreface.size());
+        if (ra::as_text(first).substr(0, common) != kPreface.substr(0, common)) co_return false;
+        if (common == kPreface.size()) co_return true;
+        if (common == 0) co_return false;
+        stream.quick_ack();
+        const Ready ready = co_await stream.wait_read();
+        if (ready != Ready::ready) co_return false;
+    }
+}
+
+/// Serves what has come and what was pipelined behind it; `done`: nothing is left over. `surplus`:
+/// what was read already.
+asio::awaitable<HttpServer::Next> HttpServer::serve_ready(ByteStream& stream, std::uint32_t& served,
+                                                          ra::Bytes surplus) {
     do {
         const std::shared_ptr<const Rules> rules = rules_;
         const HttpServerSettings& settings = rules->settings;
@@ -237,7 +221,7 @@ asio::awaitable<void> HttpServer::refuse(ByteStream& stream, const Rules& rules,
     worker_.random().fill(facts.trace.octets);
     ra::ByteView content;
     if (status == 404) {
-        facts.content_type = kText;
+        facts.content_type = kPlainText;
         content = ra::as_bytes(rules.known_paths);
     }
     const bool sent = co_await send(stream, rules, facts, content);

@@ -28,6 +28,14 @@ struct HttpServerSettings {
     std::uint32_t max_requests = 0;                   // a connection; 0: any number
 };
 
+/// Where connections go that turn out to speak HTTP/2.
+struct Http2Door {
+    virtual ~Http2Door() = default;
+    /// Serves until the connection ends; `first`: what was read of it already.
+    virtual boost::asio::awaitable<void> serve_from(common::ByteStream& stream,
+                                                    ra::Bytes first) = 0;
+};
+
 /// CMP over HTTP/1.0 and 1.1 (RFC 9811) on one worker: requests to an Exchange, its replies to
 /// status codes. An exchange that has begun is never cancelled: when the client is gone, only its
 /// reply is dropped.
@@ -40,6 +48,10 @@ public:
     boost::asio::awaitable<void> serve(common::ByteStream& stream) override;
     [[nodiscard]] ra::ByteView busy() const noexcept override;
     void retire() noexcept override { retired_ = true; }
+
+    /// HTTP/2 by ALPN and, in cleartext, by its preface (prior knowledge) goes there. It outlives
+    /// this; null: HTTP/1 only. On its worker.
+    void set_http2(Http2Door* door) noexcept { http2_ = door; }
 
     /// On its worker, from now on; a request under way ends under what it began with.
     void use(HttpServerSettings settings);
@@ -55,7 +67,10 @@ private:
         std::string known_paths;
     };
 
-    boost::asio::awaitable<Next> serve_ready(common::ByteStream& stream, std::uint32_t& served);
+    boost::asio::awaitable<void> serve_http1(common::ByteStream& stream);
+    boost::asio::awaitable<bool> is_http2(common::ByteStream& stream, ra::Bytes& first);
+    boost::asio::awaitable<Next> serve_ready(common::ByteStream& stream, std::uint32_t& served,
+                                             ra::Bytes surplus);
     boost::asio::awaitable<Next> receive(common::ByteStream& stream, const Rules& rules,
                                          RequestReader& reader, ra::Bytes& surplus);
     boost::asio::awaitable<Next> answer(common::ByteStream& stream, const Rules& rules,
@@ -73,6 +88,7 @@ private:
     HttpServerCounters& counters_;
     bool retired_ = false;
     DateText date_;
+    Http2Door* http2_ = nullptr;
 };
 
 }  // namespace transports::http1

@@ -10,22 +10,27 @@ namespace transports::http1 {
 
 std::string HttpUrl::authority() const {
     std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    if (port != 80) text += ":" + std::to_string(port);
+    if (port != (secure ? 443 : 80)) text += ":" + std::to_string(port);
     return text;
 }
 
 std::optional<HttpUrl> parse_http_url(std::string_view text) {
     constexpr std::string_view kScheme = "http://";
+    constexpr std::string_view kSecure = "https://";
     const bool printable =
         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-    if (!printable || text.size() < kScheme.size() ||
-        !boost::beast::iequals({text.data(), kScheme.size()}, "http://")) {
-        return std::nullopt;
-    }
-    text.remove_prefix(kScheme.size());
+    const auto begins = [text](std::string_view scheme) {
+        return text.size() >= scheme.size() &&
+               boost::beast::iequals({text.data(), scheme.size()}, {scheme.data(), scheme.size()});
+    };
+    const bool secure = begins(kSecure);
+    if (!printable || (!secure && !begins(kScheme))) return std::nullopt;
+    text.remove_prefix(secure ? kSecure.size() : kScheme.size());
     if (text.find_first_of("?#@\"<>\\^`{|}") != std::string_view::npos) return std::nullopt;
 
     HttpUrl url;
+    url.secure = secure;
+    if (secure) url.port = 443;
     const auto slash = std::min(text.find('/'), text.size());
     url.path = slash == text.size() ? kWellKnown : text.substr(slash);
     std::string_view authority = text.substr(0, slash);

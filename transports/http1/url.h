@@ -7,12 +7,13 @@
 
 namespace transports::http1 {
 
-/// `http://host[:port][/path]`.
+/// `http://host[:port][/path]`, or https.
 struct HttpUrl {
     std::string host;  // without brackets
     std::uint16_t port = 80;
-    std::string path;  // "/.well-known/cmp" if the URL names none
-    /// The Host field's value: brackets kept, port where it is not 80.
+    std::string path;     // "/.well-known/cmp" if the URL names none
+    bool secure = false;  // https
+    /// The Host field's value: brackets kept, port where it is not the scheme's.
     [[nodiscard]] std::string authority() const;
 };
 

@@ -29,6 +29,39 @@ struct TrustConfig {
     Place at;
 };
 
+/// A certificate to show in TLS, with its key.
+struct TlsIdentityConfig {
+    Located<Source> certificate;  // chain: own certificate first
+    Located<Source> key;
+    std::optional<Located<Source>> passphrase;
+    std::optional<Located<Source>> ocsp;
+    Place at;
+};
+
+/// `tls` of a listener.
+struct ListenerTlsConfig {
+    enum class Clients : std::uint8_t { off, optional, required };
+    std::vector<TlsIdentityConfig> identities;  // the first is for every name the others lack
+    Clients clients = Clients::off;
+    TrustConfig client_trust;
+    Place at;
+};
+
+/// `tls` of an upstream.
+struct UpstreamTlsConfig {
+    TrustConfig trust;
+    std::optional<TlsIdentityConfig> identity;
+    std::string name;  // whose certificate is wanted; empty: that of the url's host
+    Place at;
+};
+
+/// Whether HTTP/2 is spoken with a CA.
+enum class UpstreamHttp2 : std::uint8_t {
+    negotiated,  // https: where ALPN agrees on it; http: never
+    never,
+    prior_knowledge,  // always
+};
+
 struct ListenerConfig {
     std::string name;
     ListenerId id{};  // its place in the file, until number_listeners() says otherwise
@@ -41,6 +74,9 @@ struct ListenerConfig {
     std::chrono::seconds send_timeout{10};
     std::chrono::seconds exchange_timeout{30};
     std::uint32_t max_requests = 0;  // of one connection; 0: any number
+    bool http2 = true;
+    std::optional<ListenerTlsConfig> tls;              // with https
+    std::vector<Located<std::string>> proxy_networks;  // that send a PROXY header (S-41)
 };
 
 /// Who may answer for a CA (S-12).
@@ -68,6 +104,8 @@ struct UpstreamConfig {
     std::uint32_t max_waiting = 1024;
     std::chrono::seconds connect_timeout{3};
     std::chrono::seconds idle_timeout{30};
+    UpstreamHttp2 http2 = UpstreamHttp2::negotiated;
+    std::optional<UpstreamTlsConfig> tls;  // with https
 
     [[nodiscard]] bool is_lab_ca() const noexcept {
         return !urls.empty() && urls.front().scheme == "labca";

@@ -55,6 +55,24 @@ const UpstreamConfig* judge_upstream_of(const Config& config, const ProfileConfi
     return nullptr;
 }
 
+/// A profile that wants TLS client certificates where no listener asks for any serves nobody.
+void judge_tls_client(const Config& config, const ProfileConfig& profile, Faults& faults) {
+    const policy::TlsClient& wanted = profile.profile.tls_client;
+    if (wanted.subjects.empty()) return;
+    const std::vector<ListenerId>& only = profile.profile.match.listeners;
+    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+        const ListenerConfig& listener = config.listeners[i];
+        const bool served = only.empty() || std::find(only.begin(), only.end(),
+                                                      static_cast<ListenerId>(i)) != only.end();
+        const bool asks = listener.tls && listener.tls->clients != ListenerTlsConfig::Clients::off;
+        const bool proxied = wanted.from_proxy && !listener.proxy_networks.empty();
+        if (served && (asks || proxied)) return;
+    }
+    faults.error(profile.at, "profile " + in_quotes(profile.profile.name) +
+                                 ": tls_client can never hold: no listener it serves has "
+                                 "tls.client_ca");
+}
+
 /// Does any of the rules that grant names not depend on who asks (S-14)?
 void judge_names(const ProfileConfig& profile, Faults& faults) {
     const policy::Rules& rules = profile.profile.rules;
@@ -299,6 +317,7 @@ void judge(const Config& config, Faults& faults) {
         if (!is_opaque(profile) && !only_macs) verified.insert(upstream);
         judge_origin(config, profile, faults);
         judge_mac(profile, upstream, faults);
+        judge_tls_client(config, profile, faults);
     }
     judge_upstreams(config, verified, faults);
     judge_secrets(config, faults);

@@ -9,7 +9,10 @@ namespace ra::app::config {
 enum class Section {
     root,
     listener,
+    listener_tls,
+    listener_sni,
     upstream,
+    upstream_tls,
     responder,
     credential,
     secret,

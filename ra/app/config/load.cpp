@@ -5,6 +5,7 @@
 
 #include "ra/app/config/credential.h"
 #include "ra/app/config/material.h"
+#include "ra/app/config/tls.h"
 #include "ra/asn1/name.h"
 #include "ra/base/secret.h"
 
@@ -226,6 +227,7 @@ std::shared_ptr<gateway::Settings> load_settings(const Config& config, Faults& f
                                                  std::uint64_t generation) {
     auto settings = Loader{config, faults, generation}.load();
     static_cast<void>(load_audit_key(config, faults));
+    check_tls(config, faults);
     return faults.has_errors() ? nullptr : settings;
 }
 

@@ -255,6 +255,15 @@ ProfileConfig read_profile(const Node& node, std::size_t index,
             if (const Node* san = rules->find(key)) config.san_at = san->at;
         }
     }
+    profile.tls_client.subjects = read_fixed_names(table, "tls_client", table.texts("tls_client"));
+    profile.tls_client.from_proxy = table.boolean("tls_client_from_proxy", false);
+    if (profile.tls_client.from_proxy && !table.has("tls_client")) {
+        faults.error(table.at("tls_client_from_proxy"),
+                     "tls_client_from_proxy is said, but there is no tls_client");
+    } else if (table.has("tls_client") && profile.tls_client.subjects.empty()) {
+        faults.error(table.at("tls_client"),
+                     "tls_client names nobody; \"*\" is whoever the listener's client_ca verified");
+    }
     profile.require_profile_equals_label = table.boolean("cert_profile_is_label", false);
     if (const auto treatment = table.text("treatment");
         treatment && treatment->value != "forward") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "metrics/message_counters.h"
+#include "ra/app/config/tls.h"
 
 namespace ra::app::config {
 
@@ -69,12 +70,13 @@ bool same_socket(const ListenerConfig& a, const ListenerConfig& b) noexcept {
            (a.url.port != 0 || a.name == b.name);
 }
 
-bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) noexcept {
+bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) {
     return std::equal(a.urls.begin(), a.urls.end(), b.urls.begin(), b.urls.end(),
                       [](const Url& x, const Url& y) { return x.text == y.text; }) &&
            a.resend_identical == b.resend_identical && a.append_labels == b.append_labels &&
            a.max_connections == b.max_connections && a.max_waiting == b.max_waiting &&
-           a.connect_timeout == b.connect_timeout && a.idle_timeout == b.idle_timeout;
+           a.connect_timeout == b.connect_timeout && a.idle_timeout == b.idle_timeout &&
+           tls_text(a) == tls_text(b);
 }
 
 }  // namespace ra::app::config

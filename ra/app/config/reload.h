@@ -20,6 +20,6 @@ void judge_reload(const Config& now, const Config& next, Faults& faults);
 [[nodiscard]] bool same_socket(const ListenerConfig& a, const ListenerConfig& b) noexcept;
 
 /// Both are reached in the same way: pooled connections go on.
-[[nodiscard]] bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) noexcept;
+[[nodiscard]] bool same_client(const UpstreamConfig& a, const UpstreamConfig& b);
 
 }  // namespace ra::app::config

@@ -27,8 +27,7 @@ std::string read_name(const Table& table, std::string_view what, std::size_t ind
 }
 
 std::string not_in_this_build(const Url& url, std::string_view wanted) {
-    static const std::vector<std::string_view> kPlanned = {"https", "coap", "coaps",
-                                                           "tcp",   "tcps", "file"};
+    static const std::vector<std::string_view> kPlanned = {"coap", "coaps", "tcp", "tcps", "file"};
     if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
         return url.scheme + " is not in this build; it has " + std::string(wanted);
     }
@@ -46,8 +45,10 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
     listener.at = written->at;
     table.attempt(written->at, [&] {
         const Url url = Url::parse(written->value);
-        if (url.scheme != "http")
-            throw std::invalid_argument(not_in_this_build(url, "http://ADDRESS:PORT"));
+        if (url.scheme != "http" && url.scheme != "https") {
+            throw std::invalid_argument(
+                not_in_this_build(url, "http://ADDRESS:PORT and https://ADDRESS:PORT"));
+        }
         if (!url.path.empty() && url.path != "/") {
             throw std::invalid_argument(
                 "a listener's url ends after the port; it serves /.well-known/cmp, further paths "
@@ -93,6 +94,17 @@ ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults
         table.duration("exchange_timeout", seconds{1}, seconds{3600}, listener.exchange_timeout);
     listener.max_requests =
         static_cast<std::uint32_t>(table.integer("max_requests", 0, 1'000'000'000, 0));
+    listener.http2 = table.boolean("http2", listener.http2);
+    listener.proxy_networks = read_networks(table, "proxy_protocol");
+    if (const Node* tls = table.get("tls")) listener.tls = read_listener_tls(*tls, faults);
+    const bool https = listener.url.scheme == "https";
+    if (https && !listener.tls) {
+        faults.error(
+            listener.at,
+            "an https listener needs tls = { certificate = \"file:…\", key = \"file:…\" }");
+    } else if (!https && listener.tls && !listener.url.text.empty()) {
+        faults.error(table.at("tls"), "tls is said, but the url is not https://");
+    }
     return listener;
 }
 
@@ -190,9 +202,9 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
             if (url.scheme == "labca") {
                 if (url.text != "labca:")
                     throw std::invalid_argument("the lab CA's url is \"labca:\" and nothing else");
-            } else if (url.scheme != "http") {
+            } else if (url.scheme != "http" && url.scheme != "https") {
                 throw std::invalid_argument(
-                    not_in_this_build(url, "http://HOST:PORT/PATH and labca:"));
+                    not_in_this_build(url, "http(s)://HOST:PORT/PATH and labca:"));
             }
             upstream.urls.push_back(std::move(url));
         });
@@ -232,6 +244,21 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
     upstream.connect_timeout =
         table.duration("connect_timeout", seconds{1}, seconds{600}, upstream.connect_timeout);
     upstream.idle_timeout = table.duration("idle_timeout", seconds{1}, kDay, upstream.idle_timeout);
+    upstream.http2 =
+        table.choice<UpstreamHttp2>("http2",
+                                    {{"negotiated", UpstreamHttp2::negotiated},
+                                     {"never", UpstreamHttp2::never},
+                                     {"prior-knowledge", UpstreamHttp2::prior_knowledge}},
+                                    upstream.http2);
+    if (const Node* tls = table.get("tls")) upstream.tls = read_upstream_tls(*tls, faults);
+    const bool https = std::any_of(upstream.urls.begin(), upstream.urls.end(),
+                                   [](const Url& url) { return url.scheme == "https"; });
+    if (https && !upstream.tls) {
+        faults.error(table.at("url"),
+                     "https without tls = { trust = \"file:…\" }: absent trust refuses everybody");
+    } else if (!https && upstream.tls && !upstream.urls.empty()) {
+        faults.error(table.at("tls"), "tls is said, but no url is https://");
+    }
     return upstream;
 }
 

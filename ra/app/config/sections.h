@@ -11,6 +11,13 @@ namespace ra::app::config {
 [[nodiscard]] std::vector<Bytes> read_oids(const Table& table, std::string_view key);
 
 [[nodiscard]] ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults);
+/// `tls` of a listener and of an upstream (tls_section.cpp).
+[[nodiscard]] ListenerTlsConfig read_listener_tls(const Node& node, Faults& faults);
+[[nodiscard]] UpstreamTlsConfig read_upstream_tls(const Node& node, Faults& faults);
+/// `proxy_protocol`: networks; what is none becomes a fault.
+[[nodiscard]] std::vector<Located<std::string>> read_networks(const Table& table,
+                                                              std::string_view key);
+
 [[nodiscard]] UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] SecretConfig read_secret(const Node& node, Faults& faults);

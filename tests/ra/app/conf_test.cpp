@@ -39,19 +39,25 @@ class World {
 public:
     World() : ca_{labca::Settings{}} {
         const std::string root = ca_.ca.certificate_pem();
-        for (const char* name :
-             {"ca-root.pem", "idevid-roots.pem", "line4-roots.pem", "ra-root.pem"}) {
+        for (const char* name : {"ca-root.pem", "idevid-roots.pem", "line4-roots.pem",
+                                 "ra-root.pem", "tls-clients.pem", "tls-ca-root.pem"}) {
             write(directory_.path() / name, root);
         }
         const auto crl = ca_.ca.crl();
         REQUIRE(crl.has_value());
-        for (const char* name : {"ca.crl", "idevid.crl", "ra-root.crl"}) {
+        for (const char* name :
+             {"ca.crl", "idevid.crl", "ra-root.crl", "tls-clients.crl", "tls-ca.crl"}) {
             write(directory_.path() / name, crypto::pem_text("X509 CRL", *crl));
         }
         const auto credential = ca_.ca.issue_device_certificate("CN=ra");
         const std::string certificate =
             crypto::pem_text("CERTIFICATE", credential->certificate->der());
-        write(directory_.path() / "ra.pem", certificate);
+        for (const char* name : {"ra.pem", "tls.pem", "tls-other.pem"})
+            write(directory_.path() / name, certificate);
+        for (const char* name : {"tls.key", "tls-other.key", "tls-key"})
+            write(directory_.path() / name, credential->key->pem());
+        write(directory_.path() / "tls-passphrase", "not needed\n");
+        write(directory_.path() / "tls.ocsp", "no response: a warning");
         write(directory_.path() / "cmp-signer.pem", certificate);
         write(directory_.path() / "ra.key", credential->key->pem());
         write(directory_.path() / "ra-key", credential->key->pem());
@@ -91,6 +97,12 @@ const Node* section(const Node& document, Section which) {
             return &document;
         case Section::listener:
             return in(&document, "listener");
+        case Section::listener_tls:
+            return in(in(&document, "listener"), "tls");
+        case Section::listener_sni:
+            return in(in(in(&document, "listener"), "tls"), "sni");
+        case Section::upstream_tls:
+            return in(in(&document, "upstream"), "tls");
         case Section::upstream:
             return in(&document, "upstream");
         case Section::responder:

@@ -282,10 +282,14 @@ TEST_SUITE("ra/app") {
             return head + lines + "\n" + minimal("").substr(kMinimal.find("[[credential]]"));
         };
         const Row rows[] = {
-            {"https",
+            {"https without a certificate",
              listener("url = \"https://0.0.0.0:8443\""),
              {3, 7},
-             "https is not in this build"},
+             "needs tls = {"},
+            {"coaps",
+             listener("url = \"coaps://0.0.0.0:5684\""),
+             {3, 7},
+             "coaps is not in this build"},
             {"coap", listener("url = \"coap://0.0.0.0\""), {3, 7}, "coap is not in this build"},
             {"scheme misspelt", listener("url = \"htp://0.0.0.0\""), {3, 7}, "unknown scheme"},
             {"no scheme", listener("url = \"0.0.0.0\""), {3, 7}, "no scheme"},

@@ -26,8 +26,10 @@ std::set<std::string> names_in(const std::string& text, const std::regex& patter
 
 /// The demonstration's gateway, inside this process.
 struct Running {
-    Running() : world{directory.path(), 0}, faults{(directory.path() / "cmpgate.toml").string()} {
-        config = config::parse_config(world.config, faults.file(), faults);
+    /// `more`: appended to its configuration.
+    explicit Running(const std::string& more = {})
+        : world{directory.path(), 0}, faults{(directory.path() / "cmpgate.toml").string()} {
+        config = config::parse_config(world.config + more, faults.file(), faults);
         config.log.level = config::LogConfig::Level::error;
         config.store.kind = config::StoreConfig::Kind::sqlite;  // what it measures, too
         auto settings = config::load_settings(config, faults);
@@ -79,7 +81,10 @@ TEST_SUITE("ra/app") {
     }
 
     TEST_CASE("metrics/README.md lists the names there are") {
-        Running running;
+        Running running{
+            "\n[[listener]]\nname = \"secure\"\nurl = \"https://127.0.0.1:0\"\n"
+            "tls = { certificate = \"file:device.pem\", key = \"file:device.key\" }\n"};
+        CHECK(running.server->served().back().scheme == "https");
         metrics::Snapshot snapshot = running.server->snapshot();
         const std::string text = metrics::prometheus_text(snapshot);
         std::ifstream file{CMPGATE_SOURCE_DIR "/metrics/README.md"};

@@ -20,6 +20,8 @@ TEST_CASE("parse_http_url") {
         {"http://ca:8080/", "ca", 8080, "/", "ca:8080"},
         {"http://[::1]:81/pkix/", "::1", 81, "/pkix/", "[::1]:81"},
         {"http://127.0.0.1:80/x", "127.0.0.1", 80, "/x", "127.0.0.1"},
+        {"https://ca", "ca", 443, "/.well-known/cmp", "ca"},
+        {"HTTPS://ca:80/x", "ca", 80, "/x", "ca:80"},
     };
     for (const Row& row : rows) {
         CAPTURE(row.text);
@@ -29,11 +31,13 @@ TEST_CASE("parse_http_url") {
         CHECK(url->port == row.port);
         CHECK(url->path == row.path);
         CHECK(url->authority() == row.authority);
+        CHECK(url->secure == (row.text[4] == 's' || row.text[4] == 'S'));
     }
     for (const char* text :
-         {"", "ca", "https://ca", "http://", "http://:80", "http://ca:0", "http://ca:65536",
-          "http://ca:x", "http://ca:80x", "http://u@ca/", "http://ca/?q", "http://ca/#f",
-          "http://[::1", "http://[::1]x", "http://ca/a b", "http://ca/\r\nX: y", "http://ca:"}) {
+         {"", "ca", "ftp://ca", "https://", "http://", "http://:80", "http://ca:0",
+          "http://ca:65536", "http://ca:x", "http://ca:80x", "http://u@ca/", "http://ca/?q",
+          "http://ca/#f", "http://[::1", "http://[::1]x", "http://ca/a b", "http://ca/\r\nX: y",
+          "http://ca:"}) {
         CAPTURE(text);
         CHECK_FALSE(parse_http_url(text).has_value());
     }

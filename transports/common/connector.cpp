@@ -1,4 +1,4 @@
-#include "transports/http1/connector.h"
+#include "transports/common/connector.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -8,16 +8,14 @@
 
 #include "transports/common/listen_socket.h"
 
-namespace transports::http1 {
+namespace transports::common {
 
 namespace asio = boost::asio;
-using common::PlainStream;
-using common::Ready;
 
-asio::awaitable<std::unique_ptr<PlainStream>> connect_to(common::Worker& worker,
+asio::awaitable<std::unique_ptr<PlainStream>> connect_to(Worker& worker,
                                                          asio::ip::tcp::endpoint peer,
                                                          ra::BootTime until) {
-    common::OwnedDescriptor socket{
+    OwnedDescriptor socket{
         ::socket(peer.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
     if (socket.get() < 0) co_return nullptr;
     const int on = 1;
@@ -34,4 +32,4 @@ asio::awaitable<std::unique_ptr<PlainStream>> connect_to(common::Worker& worker,
     co_return stream;
 }
 
-}  // namespace transports::http1
+}  // namespace transports::common
