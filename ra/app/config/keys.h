@@ -19,6 +19,8 @@ enum class Section {
     signature,
     ra,
     rules,
+    treatment,
+    amend,
     store,
     limits,
     log,
