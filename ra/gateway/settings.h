@@ -42,7 +42,6 @@ struct Settings {
     std::map<std::string, UpstreamSettings> upstreams;
     std::vector<crypto::CredentialPtr> credentials;  // all that are loaded
     crypto::CredentialPtr reply_credential;          // protects our own answers; null: unprotected
-    std::vector<crypto::CredentialPtr> credentials;  // all that transactions may have pinned
     std::string hop = "cmpgate";                     // names this hop in statusString
     std::chrono::seconds open_time{300};         // an open transaction without news ends
     std::chrono::seconds poll_time{7 * 86'400};  // one that waits for the CA

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint8_t kOpen = 1, kFinished = 2;  // forms of a transaction
 constexpr std::uint8_t kOrphan = 1, kSecret = 1;
-constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4;         // of an open one
+constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4, kSentAsCr = 8;         // of an open one
 constexpr std::uint8_t kGenerated = 1, kLocked = 2, kExpires = 4, kCounted = 8;  // of a secret
 
 void pack_key(Packer& packer, const TransactionKey& key) {
@@ -72,6 +72,12 @@ bool unpack_open(Unpacker& from, Record& record, const StoreTime& time) {
     record.verified = (flags & kVerified) != 0;
     if (!unpack_certificate(from, record.signer) || !unpack_certificate(from, record.responder))
         return false;
+    const auto treatment = from.number<std::uint8_t>();
+    if (treatment > static_cast<std::uint8_t>(policy::Treatment::raverified)) return false;
+    record.treatment = static_cast<policy::Treatment>(treatment);
+    record.sent_as_cr = (flags & kSentAsCr) != 0;
+    if (!unpack_digest(from, record.credential) || !unpack_digest(from, record.answer_credential))
+        return false;
     record.url = from.number<std::uint8_t>();
     record.expires = time.boot(from.signed_number());
     if ((flags & kHasUse) == 0) return true;
@@ -97,7 +103,8 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
         .octets(octets_of(record.answer));
     if (finished) return packer.take();
     const int flags = (record.implicit_confirm_requested ? kImplicitConfirm : 0) |
-                      (record.verified ? kVerified : 0) | (record.secret_use ? kHasUse : 0);
+                      (record.verified ? kVerified : 0) | (record.secret_use ? kHasUse : 0) |
+                      (record.sent_as_cr ? kSentAsCr : 0);
     packer.octets(octets_of(record.request))
         .text(record.profile)
         .text(record.upstream)
@@ -110,6 +117,9 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
         .number(static_cast<std::uint8_t>(flags))
         .octets(der_of(record.signer))
         .octets(der_of(record.responder))
+        .number(static_cast<std::uint8_t>(record.treatment))
+        .octets(record.credential)
+        .octets(record.answer_credential)
         .number(record.url)
         .signed_number(time.of(record.expires));
     if (record.secret_use) {
