@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/approval.h"
 #include "policy/stages.h"
 
 namespace policy {
@@ -12,6 +13,13 @@ public:
     }
     static AuthenticMessage authentic(ProfiledMessage profiled, Origin origin) {
         return {std::move(profiled), std::move(origin)};
+    }
+    static Approval approval(ra::crypto::CertificatePtr signer) {
+        return Approval{std::move(signer)};
+    }
+    static AuthenticMessage approved(AuthenticMessage message, ra::crypto::CertificatePtr signer) {
+        message.origin_.approver = std::move(signer);
+        return message;
     }
     static ProvenRequest proven(AuthenticMessage authentic, Body body) {
         return {std::move(authentic), std::move(body)};

@@ -40,6 +40,9 @@ bool has_extension(const Facts& facts, const ra::asn1::Oid& id) {
 }
 
 std::string see_type(const Facts& facts) { return std::string(to_string(facts.type())); }
+std::string see_treatment(const Facts& facts) {
+    return see_type(facts) + ": " + std::string(to_string(treatment_of(facts)));
+}
 std::string see_count(const Facts& facts) {
     return facts.asked.empty() ? see_type(facts) : std::to_string(facts.asked.size()) + " request";
 }
@@ -128,6 +131,7 @@ constexpr std::array kRules{
     NamedRule{"revocation", is_rr, judge_revocation, see_signer},
     NamedRule{"genm-kind", is_genm, judge_genm, see_type},
     NamedRule{"cert-status", is_cert_conf, judge_cert_status, see_type},
+    NamedRule{"treatment", always, judge_treatment, see_treatment},
 };
 
 }  // namespace

@@ -35,15 +35,6 @@ ra::Result<Body> parse_request(const ra::cmp::PKIMessage& message, const ra::cmp
     return Body{std::move(requests)};
 }
 
-/// The subject of the first of extraCerts: the request was let through, so it was verified then.
-ByteView sender_subject(const ra::cmp::PKIMessage& message) {
-    ra::asn1::DerReader certificates{message.extra_certs};
-    const auto first = certificates.read_any("extraCerts");
-    if (!first) return {};
-    const auto certificate = ra::asn1::parse_certificate(first->whole);
-    return certificate ? certificate->subject : ByteView{};
-}
-
 Decision check_key(const CertificateView& issued, const Asked& asked) {
     const ra::Bytes wanted = asked.public_key();
     if (wanted.empty() || ra::crypto::same_public_key(issued.spki, wanted)) return Permit{};
@@ -83,26 +74,33 @@ Decision check_alt_names(const CertificateView& issued, const Asked& asked, cons
     return Permit{};
 }
 
-/// A purpose the profile lists may be added by the CA; none it does not list, and none may be
-/// lifted.
+/// A purpose the profile lists may be added by the CA; none that is neither listed nor was asked
+/// for (by the device, which was judged, or by the profile's `amend`), and none may be lifted.
 Decision check_purposes(const CertificateView& issued, const Asked& asked, const Rules& rules) {
     constexpr std::string_view kRule = "issued-extended-key-usage";
     const auto value = issued.extension(oid::kExtKeyUsage.view());
+    const auto asked_value = find_extension(asked.extensions(), oid::kExtKeyUsage.view());
     if (!value) {
-        if (find_extension(asked.extensions(), oid::kExtKeyUsage.view()))
-            return wrong(kRule, "asked for with extKeyUsage, issued for any purpose");
+        if (asked_value) return wrong(kRule, "asked for with extKeyUsage, issued for any purpose");
         return Permit{};
     }
     const auto purposes = read_ext_key_usage(*value);
     if (!purposes) return malformed(kRule, purposes.error());
+    std::vector<ByteView> wanted;
+    if (asked_value) {
+        if (auto parsed = read_ext_key_usage(*asked_value)) wanted = std::move(*parsed);
+    }
     for (const ByteView purpose : *purposes) {
-        if (!is_listed(rules.eku, purpose))
+        const bool was_asked = std::any_of(wanted.begin(), wanted.end(), [&](const ByteView one) {
+            return ra::equal(one, purpose);
+        });
+        if (!was_asked && !is_listed(rules.eku, purpose))
             return wrong(kRule, ra::asn1::oid_name(purpose) + " is not listed");
     }
     return Permit{};
 }
 
-Decision check_authority(const CertificateView& issued, const Rules& rules) {
+Decision check_authority(const CertificateView& issued, const Asked& asked, const Rules& rules) {
     if (const auto value = issued.extension(oid::kBasicConstraints.view())) {
         const auto ca = read_is_ca(*value);
         if (!ca) return malformed("issued-ca", ca.error());
@@ -111,7 +109,11 @@ Decision check_authority(const CertificateView& issued, const Rules& rules) {
     if (const auto value = issued.extension(oid::kKeyUsage.view())) {
         const auto usage = read_key_usage(*value);
         if (!usage) return malformed("issued-key-usage", usage.error());
-        const unsigned surplus = *usage & ~static_cast<unsigned>(rules.key_usage);
+        unsigned permitted = rules.key_usage;
+        if (const auto wanted = find_extension(asked.extensions(), oid::kKeyUsage.view())) {
+            if (const auto bits = read_key_usage(*wanted)) permitted |= *bits;
+        }
+        const unsigned surplus = *usage & ~permitted;
         if (surplus != 0)
             return wrong("issued-key-usage", "keyUsage bits beyond what the profile permits");
     }
@@ -136,13 +138,14 @@ Decision check_validity(const CertificateView& issued, const Asked& asked, const
 }  // namespace
 
 Decision check_issued(const Profile& profile, const CertificateView& issued, ByteView request_der,
-                      const ra::cmp::Limits& limits, bool granted_with_mods) {
+                      ByteView sender_subject, const ra::cmp::Limits& limits,
+                      bool granted_with_mods) {
     const auto message = ra::cmp::parse_pki_message(request_der, limits);
     if (!message) return malformed("issued-request", message.error());
     const auto body = parse_request(*message, limits);
     if (!body) return malformed("issued-request", body.error());
     const Asked asked = asked_in(*body).front();
-    const Sender sender{sender_subject(*message), false};
+    const Sender sender{sender_subject, false};
 
     const Rules& rules = profile.rules;
     Decision decisions[] = {
@@ -150,7 +153,7 @@ Decision check_issued(const Profile& profile, const CertificateView& issued, Byt
         check_subject(issued, asked, sender, rules, granted_with_mods),
         check_alt_names(issued, asked, sender, rules, granted_with_mods),
         check_purposes(issued, asked, rules),
-        check_authority(issued, rules),
+        check_authority(issued, asked, rules),
         check_validity(issued, asked, rules),
     };
     for (Decision& decision : decisions) {

@@ -287,4 +287,38 @@ std::chrono::seconds replayable_for(const Origin& origin, ra::WallTime now) {
                                             std::chrono::seconds{0}, kLongest);
 }
 
+Judged<ApprovalPlan> plan_approval(const ra::cmp::PKIMessage& outer, const Profile& profile,
+                                   ra::WallTime now) {
+    if (profile.ra.trust == nullptr || !profile.ra.nested) {
+        return refuse("nested", PKIFailureInfo::notAuthorized,
+                      "profile " + profile.name + " takes no RA's approval (S-11)");
+    }
+    switch (ra::crypto::protection_kind(outer)) {
+        case ProtectionKind::none:
+            return refuse("unprotected", PKIFailureInfo::badMessageCheck,
+                          "nested without protection (R-007)");
+        case ProtectionKind::mac:
+            return refuse("protection-kind", PKIFailureInfo::wrongIntegrity,
+                          "an RA approves by a signature (R-081)");
+        case ProtectionKind::signature:
+            break;
+    }
+    if (auto time = check_time(outer.header, profile.origin, outer.type, now); !time)
+        return std::move(time).error();
+    return ApprovalPlan{profile.ra.trust.get()};
+}
+
+Judged<Approval> conclude_approval(const ra::cmp::PKIMessage& outer, const Profile& profile,
+                                   const ApprovalFacts& facts) {
+    if (!facts.chain) return untrusted(facts.chain.error(), outer.type);
+    if (!facts.signature) return unverified(facts.signature.error());
+    if (auto signer = check_signer(outer.header, *facts.chain->leaf, profile.origin); !signer)
+        return std::move(signer).error();
+    if (profile.ra.require_cmc_ra && !has_cmc_ra(*facts.chain->leaf)) {
+        return refuse("nested", PKIFailureInfo::notAuthorized,
+                      "the signer of nested lacks EKU cmcRA (R-082)");
+    }
+    return Access::approval(facts.chain->leaf);
+}
+
 }  // namespace policy

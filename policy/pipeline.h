@@ -81,10 +81,14 @@ struct RuleVerdict {
 [[nodiscard]] std::vector<RuleVerdict> explain(const ProvenRequest& request, ra::WallTime now,
                                                const InventoryFacts& known = {});
 
-/// Is an issued certificate within what was asked and what the profile permits (S-13)? `requested`:
-/// the request's octets as kept. Returns a Refuse whose detail names the difference.
+/// How a permitted first message goes upstream; what follows goes the way it went (S-06).
+[[nodiscard]] Treatment choose_treatment(const ProvenRequest& request) noexcept;
+
+/// Is an issued certificate within what was asked and what the profile permits (S-13)?
+/// `request_der`: the request as kept, amended if it was. `sender_subject`: Name TLV of who asked,
+/// for `${sender.…}`; empty: none. Returns a Refuse whose detail names the difference.
 [[nodiscard]] Decision check_issued(const Profile& profile, const ra::asn1::CertificateView& issued,
-                                    ra::ByteView request_der, const ra::cmp::Limits& limits,
-                                    bool granted_with_mods);
+                                    ra::ByteView request_der, ra::ByteView sender_subject,
+                                    const ra::cmp::Limits& limits, bool granted_with_mods);
 
 }  // namespace policy

@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "policy/amend.h"
 #include "policy/pattern.h"
+#include "policy/treatment.h"
 #include "ra/base/arrival_facts.h"
 #include "ra/cmp/oids.h"
 #include "ra/cmp/types.h"
@@ -71,6 +73,7 @@ struct RaAuthority {
     bool require_cmc_ra = true;  // its certificate has EKU id-kp-cmcRA
     bool ra_verified = false;    // allow = ["raVerified"]
     bool rr_for_others = false;  // allow = ["rr"]
+    bool nested = false;         // allow = ["nested"]: its approval of others' messages counts
     bool any_subject =
         false;  // allow = ["subject"]: requests for subjects other than its own
 };
@@ -124,9 +127,6 @@ struct Rules {
         0b111'0111'1111};  // CRLReason values (RFC 5280 5.3.1); 7 does not exist
 };
 
-/// `treatment`: how a permitted message goes upstream.
-enum class Treatment : std::uint8_t { forward };
-
 /// `tls_client`: who the connection itself must belong to, beside the message's own protection,
 /// which it never replaces.
 struct TlsClient {
@@ -144,9 +144,12 @@ struct Profile {
     Rules rules;
     bool require_profile_equals_label =
         false;  // S-16: the protected certProfile names the unprotected label
-    Treatment treatment = Treatment::forward;
+    Treatments treatments;
+    Amendments amend;
+    bool orig_pki_message = false;  // what is re-protected carries the received message
     std::string upstream;
-    std::uint64_t generation = 0;  // of the configuration it came from
+    bool ca_knows_secrets = false;  // of the upstream: it can verify the devices' MACs itself
+    std::uint64_t generation = 0;   // of the configuration it came from
 };
 
 /// The operations `match` means.

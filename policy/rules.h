@@ -83,6 +83,11 @@ Decision judge_cert_status(const Facts& facts);
 Decision judge_signer_revoked(const Facts& facts);
 Decision judge_duplicate_key(const Facts& facts);
 
+// How it goes on (treatment.cpp).
+Decision judge_treatment(const Facts& facts);
+/// What the profile says for this message; for one that begins a transaction.
+[[nodiscard]] Treatment treatment_of(const Facts& facts) noexcept;
+
 /// Is this SubjectAltName entry one the profile lists?
 [[nodiscard]] bool permits_alt_name(const Rules& rules, unsigned choice, ra::ByteView content,
                                     const Sender& sender);

@@ -149,7 +149,7 @@ Judged<void> check_header(const PKIMessage& message, const ra::cmp::Limits& limi
         auto nonce = check_id(header.recip_nonce, "recip-nonce", "recipNonce",
                               PKIFailureInfo::badRecipientNonce, limits);
         if (!nonce) return nonce;
-    } else if (header.recip_nonce) {
+    } else if (header.recip_nonce && message.type != BodyType::nested) {
         return refuse("recip-nonce", PKIFailureInfo::badRecipientNonce,
                       "recipNonce in a first message");
     }
@@ -199,6 +199,14 @@ Judged<ProfiledMessage> select(ra::cmp::ParsedMessage parsed, const ArrivalFacts
     }
     return refuse("no-profile", PKIFailureInfo::notAuthorized,
                   reasons.empty() ? "no profiles" : "no profile matches (" + reasons + ")");
+}
+
+bool relays_whole(const PKIMessage& nested, const ArrivalFacts& facts,
+                  const std::vector<ProfilePtr>& profiles) {
+    const auto first = std::find_if(profiles.begin(), profiles.end(), [&](const ProfilePtr& one) {
+        return mismatch(*one, nested, facts).empty();
+    });
+    return first != profiles.end() && (*first)->origin.kind == OriginSettings::Kind::opaque;
 }
 
 }  // namespace policy

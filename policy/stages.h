@@ -60,6 +60,7 @@ struct Origin {
                                         // CN=reference; empty: opaque
     std::optional<Principal> payer;     // whom a store counts it for; nullopt: the principal
     bool ra_authority = false;          // under the profile's `[profile.ra]` trust (S-11)
+    ra::crypto::CertificatePtr approver;  // RA that nested the message; null: it came by itself
 };
 
 /// A message whose protection verified against what its profile trusts (or is opaque).

@@ -64,9 +64,11 @@ void WorkerAudit::record(const gateway::Ended& ended) {
     const std::string trace = ended.trace.text();
     const std::string transaction = to_hex(ended.transaction_id);
     const std::string sender = claimed_sender(ended.sender);
+    const std::string approver =
+        ended.approver != nullptr ? asn1::name_text(ended.approver->subject()) : std::string{};
     const auto listener = static_cast<std::size_t>(ended.listener);
     std::vector<Field> fields;
-    fields.reserve(20);
+    fields.reserve(22);
     const auto text = [&](std::string_view name, std::string_view value) {
         if (!value.empty()) fields.push_back({name, value});
     };
@@ -79,6 +81,8 @@ void WorkerAudit::record(const gateway::Ended& ended) {
     text("profile", ended.profile);
     text("sender", sender);
     fields.push_back({"verified", ended.verified});
+    text("approver", approver);
+    text("treatment", ended.treatment);
     text("transactionID", transaction);
     text("upstream", ended.upstream);
     text("peer", ended.peer);

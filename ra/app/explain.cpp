@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <ostream>
 
+#include "policy/amended.h"
 #include "policy/pipeline.h"
 #include "ra/asn1/name.h"
 #include "ra/crypto/mac.h"
@@ -87,7 +88,14 @@ int explain_rules(const policy::ProvenRequest& request, WallTime now, Report& re
             report.good(verdict.rule, verdict.looked_at);
         }
     }
-    return report.any_refused() ? 1 : 0;
+    if (report.any_refused()) return 1;
+    const auto amended = policy::amend(request, now);
+    if (!amended) return report.refused(amended.error().rule, amended.error());
+    if (*amended) {
+        report.good("amend", "goes up as " + std::string(cmp::to_string((*amended)->type)) +
+                                 " with what the profile's amend says, popo raVerified");
+    }
+    return 0;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "ra/cmp/build.h"
 
-#include "ra/asn1/der_writer.h"
 #include "ra/asn1/time.h"
 #include "ra/cmp/oids.h"
 
@@ -71,24 +70,35 @@ Bytes cert_rep_body(BodyType type, std::int64_t cert_req_id, ByteView status_inf
 
 }  // namespace
 
+void write_header(DerWriter& writer, const HeaderFields& fields) {
+    const auto header = writer.open(Tag::sequence);
+    writer.integer(fields.pvno);
+    if (!fields.sender_name.empty()) {
+        writer.tlv(context(4), fields.sender_name);
+    } else {
+        writer.raw(fields.sender.empty() ? ByteView{kNullDn} : fields.sender);
+    }
+    writer.raw(fields.recipient.empty() ? ByteView{kNullDn} : fields.recipient);
+    if (fields.message_time) {
+        const auto tagged = writer.open(context(0));
+        time(writer, *fields.message_time);
+    }
+    if (!fields.protection_alg.empty()) writer.tlv(context(1), fields.protection_alg);
+    optional_octets(writer, 2, fields.sender_kid);
+    optional_octets(writer, 3, fields.recip_kid);
+    optional_octets(writer, 4, fields.transaction_id);
+    optional_octets(writer, 5, fields.sender_nonce);
+    optional_octets(writer, 6, fields.recip_nonce);
+    if (!fields.free_text.empty()) {
+        const auto tagged = writer.open(context(7));
+        writer.tlv(Tag::sequence, fields.free_text);
+    }
+    general_info(writer, fields);
+}
+
 Bytes build_header(const HeaderFields& fields) {
     DerWriter writer;
-    {
-        const auto header = writer.open(Tag::sequence);
-        writer.integer(fields.pvno);
-        writer.raw(fields.sender.empty() ? ByteView{kNullDn} : fields.sender);
-        writer.raw(fields.recipient.empty() ? ByteView{kNullDn} : fields.recipient);
-        if (fields.message_time) {
-            const auto tagged = writer.open(context(0));
-            time(writer, *fields.message_time);
-        }
-        if (!fields.protection_alg.empty()) writer.tlv(context(1), fields.protection_alg);
-        optional_octets(writer, 2, fields.sender_kid);
-        optional_octets(writer, 4, fields.transaction_id);
-        optional_octets(writer, 5, fields.sender_nonce);
-        optional_octets(writer, 6, fields.recip_nonce);
-        general_info(writer, fields);
-    }
+    write_header(writer, fields);
     return std::move(writer).take();
 }
 

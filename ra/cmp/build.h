@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "ra/asn1/der_writer.h"
 #include "ra/cmp/body.h"
 
 /// What the gateway and the lab CA say themselves. All functions allocate and return DER.
@@ -12,19 +13,24 @@ namespace ra::cmp {
 /// PKIHeader to be written. Views are borrowed until build_header() returns.
 struct HeaderFields {
     std::uint8_t pvno = 2;
-    ByteView sender;     // GeneralName TLV; empty: NULL-DN
-    ByteView recipient;  // GeneralName TLV; empty: NULL-DN
+    ByteView sender;       // GeneralName TLV; empty: NULL-DN
+    ByteView sender_name;  // Name TLV of a directoryName, instead of `sender`; empty: `sender`
+    ByteView recipient;    // GeneralName TLV; empty: NULL-DN
     std::optional<WallTime> message_time;
     ByteView protection_alg;  // AlgorithmIdentifier TLV; empty: absent
     ByteView sender_kid;      // each empty: absent
+    ByteView recip_kid;
     ByteView transaction_id;
     ByteView sender_nonce;
     ByteView recip_nonce;
+    ByteView free_text;  // content of PKIFreeText; empty: absent
     bool implicit_confirm = false;
     std::optional<WallTime> confirm_wait_time;
     ByteView extra_general_info;  // further InfoTypeAndValue TLVs; empty: none
 };
 [[nodiscard]] Bytes build_header(const HeaderFields& fields);
+/// The same, at the end of what `writer` has.
+void write_header(asn1::DerWriter& writer, const HeaderFields& fields);
 
 /// directoryName [4] around a Name TLV.
 [[nodiscard]] Bytes general_name(ByteView name);

@@ -119,8 +119,8 @@ Outcome<void> match_certificate(const cmp::CertResponse& response, const Asked& 
     if (asked.record.request == nullptr)
         return fault("answer-certificate", "no request kept to compare with");
     const policy::Decision decision =
-        policy::check_issued(asked.profile, *issued, *asked.record.request, settings.limits,
-                             response.status.status == PKIStatus::grantedWithMods);
+        policy::check_issued(asked.profile, *issued, *asked.record.request, asked.sender_subject,
+                             settings.limits, response.status.status == PKIStatus::grantedWithMods);
     if (const auto* refuse = std::get_if<policy::Refuse>(&decision))
         return fault(refuse->rule, refuse->detail);
     return boost::system::in_place_value;

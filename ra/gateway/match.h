@@ -13,6 +13,7 @@ struct Asked {
     ByteView sender_nonce;  // of the message just sent
     const policy::Profile& profile;
     const UpstreamSettings& upstream;
+    ByteView sender_subject;  // Name TLV of who asked; empty: not known
     /// The request went as it came under a MAC that verified here: the secret's holder answers
     /// (ResponderAuthority::secret_holder). `answer_key`: derive_answer_key(); null: none.
     bool under_secret = false;

@@ -11,6 +11,7 @@
 
 #include "policy/inventory.h"
 #include "policy/stages.h"
+#include "policy/treatment.h"
 #include "ra/base/bytes.h"
 #include "ra/base/short_bytes.h"
 #include "ra/base/time.h"
@@ -56,6 +57,10 @@ struct Record {
     ShortBytes ca_nonce;     // last senderNonce of the CA
     std::int64_t cert_req_id = 0;
     bool implicit_confirm_requested = false;
+    policy::Treatment treatment = policy::Treatment::forward;  // of all its messages (S-06)
+    crypto::Sha256 credential{};          // digest of the certificate we sign with towards the CA
+    crypto::Sha256 answer_credential{};   // ... and towards the device; zero: none of ours
+    bool sent_as_cr = false;              // a p10cr, amended
     bool verified = false;                // false: opaque
     crypto::CertificatePtr signer;        // for follow-ups without extraCerts
     crypto::CertificatePtr responder;     // that protected the first answer; null: opaque
@@ -223,6 +228,8 @@ struct Ended {
     ByteView transaction_id;               // empty: none
     ByteView sender;                       // GeneralName TLV, a claim unless verified; empty: none
     std::optional<policy::Principal> principal;  // nullopt: origin not reached
+    crypto::CertificatePtr approver;             // RA whose nested it came in; null: none (S-11)
+    std::string_view treatment;                  // as configured; empty: not reached
     std::string_view decision;                   // "forwarded", "repeated", "refused", "failed"
     std::string_view rule;                       // of a refusal
     std::optional<cmp::PKIFailureInfo> fail_info;

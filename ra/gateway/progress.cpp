@@ -1,6 +1,8 @@
 #include "ra/gateway/progress.h"
 
 #include "ra/cmp/build.h"
+#include "ra/gateway/sign.h"
+#include "ra/gateway/treat.h"
 
 namespace ra::gateway {
 
@@ -98,25 +100,25 @@ Bytes build_body(const Progress& progress, const Failure& failure, PKIFailureInf
 /// Our own answer under the request's MAC, else signed; empty: no protection could be made.
 asio::awaitable<Bytes> build_protected(const Progress& progress,
                                        const crypto::Credential* credential,
-                                       cmp::HeaderFields fields, ByteView body,
-                                       const Services& services, bool& overloaded) {
-    Result<Bytes> made = fail(Errc::unavailable, "protection");
+                                       const crypto::Unprotected& message, const Services& services,
+                                       bool& overloaded) {
     if (progress.mac != nullptr) {
-        made = protect_with(*progress.mac, fields, body);
-    } else if (credential != nullptr) {
-        constexpr std::chrono::microseconds kInline{200};
-        fields.protection_alg = credential->key->algorithm();
-        fields.sender_kid = credential->sender_kid();
-        const Bytes header = cmp::build_header(fields);
-        if (credential->key->sign_cost() < kInline) {
-            made = crypto::protect(*credential, header, body);
-        } else {
-            overloaded = !co_await services.cpu.run([&made, credential, &header, body] {
-                made = crypto::protect(*credential, header, body);
-            });
-        }
+        auto made = protect_with(*progress.mac, message);
+        co_return made ? std::move(*made) : Bytes{};
     }
+    if (credential == nullptr) co_return Bytes{};
+    auto made = co_await sign(services.cpu, *credential, message);
+    overloaded = !made && std::holds_alternative<Busy>(made.error());
     co_return made ? std::move(*made) : Bytes{};
+}
+
+/// The one whose answers this transaction has seen, else the current one.
+crypto::CredentialPtr reply_credential(const Progress& progress) {
+    const Settings& settings = progress.settings;
+    if (!progress.held) return settings.reply_credential;
+    auto pinned = find_credential(settings, settings.reply_credential,
+                                  progress.held->record.answer_credential);
+    return pinned != nullptr ? pinned : settings.reply_credential;
 }
 
 }  // namespace
@@ -127,27 +129,24 @@ asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure
 
     const PKIFailureInfo info = progress.ended.fail_info.value_or(PKIFailureInfo::systemFailure);
     const Bytes body = build_body(progress, failure, info);
-    const crypto::Credential* const credential =
-        may_sign ? progress.settings.reply_credential.get() : nullptr;
-    const Bytes own_name = credential != nullptr ? credential->sender() : Bytes{};
+    const crypto::CredentialPtr credential = may_sign ? reply_credential(progress) : nullptr;
 
-    cmp::HeaderFields fields;
-    fields.pvno = std::min(std::max(progress.pvno, kLowestPvno), kHighestPvno);
     const Bytes nonce = services.random.octets(16);
-    fields.sender = own_name;
+    crypto::Unprotected out;
+    cmp::HeaderFields& fields = out.header;
+    fields.pvno = std::min(std::max(progress.pvno, kLowestPvno), kHighestPvno);
     fields.recipient = progress.sender;
     fields.message_time = services.clock.wall_now();
     fields.transaction_id = progress.transaction_id;
     fields.sender_nonce = nonce;
     fields.recip_nonce = progress.sender_nonce;
+    out.body[0] = body;
+
     bool overloaded = false;
-    Bytes der = co_await build_protected(progress, credential, fields, body, services, overloaded);
+    Bytes der = co_await build_protected(progress, credential.get(), out, services, overloaded);
     if (overloaded) co_return Overloaded{};
-    if (der.empty()) {
-        // better an unprotected error than none. Without the credential the header must not
-        // claim a protection.
-        der = cmp::build_pki_message(cmp::build_header(fields), body, {}, {});
-    }
+    // better an unprotected error than none.
+    if (der.empty()) der = cmp::build_pki_message(cmp::build_header(fields), body, {}, {});
 
     if (std::holds_alternative<Error>(failure) && progress.transaction_id.empty()) {
         co_return NotCmp{NotCmp::Why::malformed, std::move(der)};

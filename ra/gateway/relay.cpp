@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ra/base/secret.h"
+#include "ra/cmp/build.h"
 #include "ra/crypto/protection.h"
 #include "ra/gateway/mac_keys.h"
 #include "ra/gateway/secret_gate.h"
@@ -38,6 +39,11 @@ asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
     progress_.took(parsed->message());
     if (auto header = policy::check_header(parsed->message(), settings_.limits); !header) {
         co_return Failure{std::move(header).error()};
+    }
+    if ((*parsed)->type == BodyType::nested) {
+        auto inner = unwrap(std::move(*parsed), arrival);
+        if (!inner) co_return std::move(inner).error();
+        *parsed = std::move(*inner);
     }
 
     std::optional<Versioned> claim;
@@ -106,6 +112,9 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
     policy::Decision decision = policy::decide(*proven, services_.clock.wall_now(), known);
     lap(Stage::decide);
     if (auto* refuse = std::get_if<Refuse>(&decision)) co_return Failure{std::move(*refuse)};
+    auto amended = policy::amend(*proven, services_.clock.wall_now());
+    if (!amended) co_return Failure{std::move(amended).error()};
+    amended_ = std::move(*amended);
 
     if (found) {
         auto claimed = co_await follow_up(key, *found, proven->message(), arrival);
@@ -159,6 +168,16 @@ Outcome<Reply> Relay::repeat(const Record& record) {
     return Reply{Answer{*record.answer}};
 }
 
+/// What this transaction signs with from now on, whatever is configured meanwhile (S-06).
+void Relay::pin_credentials(Record& record) const {
+    if (!policy::signs(record.treatment)) return;
+    const auto upstream = settings_.upstreams.find(record.upstream);
+    if (upstream != settings_.upstreams.end() && upstream->second.credential != nullptr)
+        record.credential = upstream->second.credential->certificate->digest();
+    if (policy::replaces_protection(record.treatment) && settings_.reply_credential != nullptr)
+        record.answer_credential = settings_.reply_credential->certificate->digest();
+}
+
 asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
                                             const policy::ProvenRequest& request,
                                             const Arrival& arrival,
@@ -181,10 +200,16 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
     record.verified = request.origin().verified;
     record.signer = request.origin().signer;
     record.payer = request.origin().payer;
+    record.treatment = policy::choose_treatment(request);
+    pin_credentials(record);
+    record.sent_as_cr = message.type == BodyType::p10cr && amended_.has_value();
     if (record.verified && (cmp::is_cert_request(message.type) || message.type == BodyType::p10cr ||
                             message.type == BodyType::rr)) {
         if (mac_ && message.type != BodyType::rr) record.secret_use = mac_->use;
-        record.request = std::make_shared<const Bytes>(to_bytes(message.whole));
+        record.request = std::make_shared<const Bytes>(
+            amended_ ? cmp::build_pki_message(message.header.whole, amended_->body,
+                                              *message.protection, message.extra_certs)
+                     : to_bytes(message.whole));
     }
     const BootTime now = services_.clock.boot_now();
     record.expires = now + settings_.open_time;
@@ -261,148 +286,6 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
                                 checked ? OnFailure::revert : OnFailure::finish});
     if (!checked) co_return std::move(checked).error();
     co_return boost::system::in_place_value;
-}
-
-asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& request,
-                                               const Arrival& arrival) {
-    const cmp::PKIMessage& message = request.message();
-    const UpstreamSettings* const upstream = upstream_settings(progress_.held->record.upstream);
-    if (upstream == nullptr) {
-        co_return Failure{UpstreamFault{"no-upstream", PKIFailureInfo::systemFailure,
-                                        progress_.held->record.upstream, false}};
-    }
-    progress_.ended.upstream = upstream->name;
-
-    auto answered = co_await submit(message);
-    if (!answered) co_return std::move(answered).error();
-
-    // The answer is there: whatever is wrong with it, the request was sent.
-    progress_.held->on_failure = OnFailure::finish;
-    if (progress_.with_digests) progress_.ended.digests.answered = crypto::sha256(answered->der);
-    progress_.held->record.url = answered->url;
-    Asked asked{message.type,           progress_.held->record, progress_.transaction_id,
-                progress_.sender_nonce, request.profile(),      *upstream};
-    AnswerKey answer_key;
-    if (progress_.mac != nullptr) {
-        asked.under_secret = true;
-        answer_key = co_await derive_answer_key(services_, answered->der, progress_.mac,
-                                                request.profile().origin.mac_limits,
-                                                settings_.limits, arrival.peer, progress_.deadline);
-        asked.answer_key = answer_key.get();
-    }
-    auto matched = match_response(std::move(answered->der), asked, settings_, services_.chains);
-    if (!matched) co_return std::move(matched).error();
-    progress_.ended.answer = matched->parsed->type;
-    if (progress_.held->record.verified) {
-        auto stock = co_await take_stock(*matched, request.authentic());
-        if (!stock) co_return std::move(stock).error();
-    }
-    co_return co_await conclude(std::move(*matched));
-}
-
-/// Who may answer for a CA is of now, like all trust; an upstream that is gone keeps what it had
-/// for the transactions it began.
-const UpstreamSettings* Relay::upstream_settings(const std::string& name) const noexcept {
-    for (const Settings* settings : {&settings_, pinned_->settings.get()}) {
-        const auto found = settings->upstreams.find(name);
-        if (found != settings->upstreams.end()) return &found->second;
-    }
-    return nullptr;
-}
-
-asio::awaitable<Outcome<Answered>> Relay::submit(const cmp::PKIMessage& message) {
-    Held& held = *progress_.held;
-    const auto upstream = pinned_->upstreams.find(held.record.upstream);
-    if (upstream == pinned_->upstreams.end()) {
-        co_return Failure{UpstreamFault{"no-upstream", PKIFailureInfo::systemFailure,
-                                        held.record.upstream, false}};
-    }
-    UpstreamMessage out;
-    out.der = message.whole;
-    if (held.before) out.url = held.record.url;
-    out.type = message.type;
-    out.operation = held.record.operation;
-    out.label = held.record.label;
-    out.deadline = progress_.deadline;
-    out.trace = progress_.ended.trace;
-
-    if (progress_.with_digests) progress_.ended.digests.forwarded = crypto::sha256(out.der);
-    const BootTime sent_at = services_.clock.boot_now();
-    SubmitResult result = co_await upstream->second->submit(std::move(out));
-    lap(Stage::upstream);
-    progress_.ended.upstream_wait = progress_.lapped - sent_at;
-
-    if (auto* answered = std::get_if<Answered>(&result)) co_return std::move(*answered);
-    if (auto* rejected = std::get_if<RejectedByTransport>(&result)) {
-        // A PKIMessage may come with any status (RFC 9811 3.1); it is judged like any other.
-        if (!rejected->der.empty()) co_return Answered{std::move(rejected->der), held.record.url};
-        const bool refused = rejected->status >= 400 && rejected->status < 500;
-        if (!refused && cmp::is_state_changing(message.type)) held.on_failure = OnFailure::unknown;
-        const bool busy = rejected->status == 503;
-        std::string detail = "status " + std::to_string(rejected->status);
-        if (rejected->status / 100 == 2) detail += " without CMP content";
-        co_return Failure{UpstreamFault{
-            "upstream-status", busy ? PKIFailureInfo::systemUnavail : PKIFailureInfo::systemFailure,
-            std::move(detail), held.on_failure == OnFailure::unknown}};
-    }
-    if (const auto* not_sent = std::get_if<NotSent>(&result)) {
-        co_return Failure{UpstreamFault{"not-sent", PKIFailureInfo::systemUnavail,
-                                        not_sent->detail.empty()
-                                            ? std::string(not_sent->why)
-                                            : std::string(not_sent->why) + ": " + not_sent->detail,
-                                        false}};
-    }
-    // Unknown: what changes nothing may be sent again, the rest never (S-04).
-    const bool doubtful = cmp::is_state_changing(message.type);
-    if (doubtful) held.on_failure = OnFailure::unknown;
-    co_return Failure{UpstreamFault{
-        "no-answer", doubtful ? PKIFailureInfo::systemFailure : PKIFailureInfo::systemUnavail,
-        std::string(std::get<Unknown>(result).why), doubtful}};
-}
-
-asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched) {
-    Held& held = *progress_.held;
-    Record& record = held.record;
-    record.state = matched.next;
-    record.ca_nonce = *matched.parsed->header.sender_nonce;
-    if (matched.responder != nullptr) record.responder = matched.responder;
-    const BootTime now = services_.clock.boot_now();
-    record.expires =
-        now + (matched.next == State::expects_poll ? settings_.poll_time : settings_.open_time);
-    record.remember_until = std::max(record.remember_until, now + settings_.replay_horizon);
-    if (matched.next != State::expects_poll) record.request.reset();
-    if (record.secret_use) {
-        record.secret_use->fate =
-            matched.refused ? SecretUse::Fate::returned : SecretUse::Fate::committed;
-    }
-    keep_key(record);
-    auto answer = std::make_shared<const Bytes>(std::move(matched.parsed).release());
-    record.answer = answer;
-    lap(Stage::answer);
-    const AdvanceResult result =
-        co_await services_.store.advance(held.key, held.version, std::move(record));
-    progress_.held.reset();
-    lap(Stage::store);
-    if (std::holds_alternative<Conflict>(result)) {
-        // Expired under us: the device still gets its answer; nothing will follow.
-        progress_.ended.detail = "transaction expired before its answer came";
-    }
-    progress_.ended.decision = "forwarded";
-    co_return Reply{Answer{*answer}};
-}
-
-/// The derived key, for the next message of this transaction.
-void Relay::keep_key(const Record& record) {
-    if (!mac_) return;
-    const bool goes_on =
-        record.state == State::expects_certconf || record.state == State::expects_poll;
-    MacKeys& keys = services_.secrets->keys();
-    if (goes_on) {
-        keys.keep(mac_->use, progress_.transaction_id, mac_->mac,
-                  services_.clock.boot_now() + settings_.open_time);
-    } else {
-        keys.drop(mac_->use, progress_.transaction_id);
-    }
 }
 
 }  // namespace ra::gateway

@@ -3,6 +3,7 @@
 #include "ra/gateway/gather.h"
 #include "ra/gateway/match.h"
 #include "ra/gateway/progress.h"
+#include "ra/gateway/treat.h"
 
 namespace ra::gateway {
 
@@ -33,11 +34,14 @@ private:
     Result<crypto::Chain> verify_chain(const policy::Profile& profile, bool for_ra,
                                        const crypto::TrustStore& trust, ByteView leaf,
                                        ByteView others);
+    [[nodiscard]] const policy::Profile& current_trust(const policy::Profile& profile) const;
+    Outcome<cmp::ParsedMessage> unwrap(cmp::ParsedMessage parsed, const Arrival& arrival);
     asio::awaitable<std::optional<Versioned>> find_claim(const cmp::PKIMessage& message);
     asio::awaitable<Outcome<Reply>> carry_on(policy::AuthenticMessage message,
                                              const Arrival& arrival);
     asio::awaitable<Outcome<void>> settled(const TransactionKey& key, Versioned& found);
     Outcome<Reply> repeat(const Record& record);
+    void pin_credentials(Record& record) const;
     asio::awaitable<Outcome<void>> begin(const TransactionKey& key,
                                          const policy::ProvenRequest& request,
                                          const Arrival& arrival, std::optional<Versioned>& raced);
@@ -49,7 +53,12 @@ private:
     asio::awaitable<Outcome<Reply>> forward(const policy::ProvenRequest& request,
                                             const Arrival& arrival);
     [[nodiscard]] const UpstreamSettings* upstream_settings(const std::string& name) const noexcept;
-    asio::awaitable<Outcome<Answered>> submit(const cmp::PKIMessage& message);
+    asio::awaitable<Outcome<Treated>> treat_for(const policy::ProvenRequest& request,
+                                                const UpstreamSettings& upstream);
+    asio::awaitable<Outcome<Answered>> submit(cmp::BodyType type, ByteView der);
+    [[nodiscard]] crypto::CredentialPtr pinned_credential(const crypto::CredentialPtr& current,
+                                                          const crypto::Sha256& digest) const;
+    asio::awaitable<Outcome<Bytes>> answer_with(MatchedResponse& matched);
     asio::awaitable<Outcome<Reply>> conclude(MatchedResponse matched);
     asio::awaitable<policy::InventoryFacts> look_up(const policy::ProvenRequest& request);
     asio::awaitable<Outcome<void>> take_stock(const MatchedResponse& matched,
@@ -66,8 +75,10 @@ private:
     const Settings& settings_;  // current as the message came
     SnapshotPtr pinned_;        // that its transaction began under; else the current one
     Progress& progress_;
-    crypto::Sha256 digest_{};      // of ProtectedPart
-    std::optional<MacFacts> mac_;  // of a request whose MAC verified
+    crypto::Sha256 digest_{};                  // of ProtectedPart
+    std::optional<MacFacts> mac_;              // of a request whose MAC verified
+    std::optional<cmp::ParsedMessage> outer_;  // nested single the message came in
+    std::optional<policy::Amended> amended_;   // what policy made of it
 };
 
 }  // namespace ra::gateway

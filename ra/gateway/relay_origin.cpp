@@ -1,4 +1,5 @@
 #include "ra/crypto/protection.h"
+#include "ra/gateway/nested.h"
 #include "ra/gateway/relay.h"
 
 /// Who sent a message: the first half of Relay.
@@ -36,15 +37,38 @@ asio::awaitable<std::optional<Versioned>> Relay::find_claim(const cmp::PKIMessag
     co_return std::nullopt;
 }
 
+/// What an RA nested is judged by itself, once its signature has said that it approves; nested
+/// messages that an opaque profile relays stay whole.
+Outcome<cmp::ParsedMessage> Relay::unwrap(cmp::ParsedMessage parsed, const Arrival& arrival) {
+    const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised};
+    if (policy::relays_whole(parsed.message(), at, settings_.profiles)) return parsed;
+    auto inner = open_nested(parsed.message(), settings_.limits);
+    if (!inner) return std::move(inner).error();
+    if (auto header = policy::check_header(inner->message(), settings_.limits); !header)
+        return Failure{std::move(header).error()};
+    outer_.emplace(std::move(parsed));
+    return inner;
+}
+
 asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
     cmp::ParsedMessage parsed, const Arrival& arrival, const std::optional<Versioned>& claim) {
     const policy::ProfilePtr pinned =
         claim ? find_profile(*pinned_->settings, claim->record.profile) : nullptr;
-    const policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised,
-                                  arrival.peer.tls.get()};
+    policy::ArrivalFacts at{arrival.listener, arrival.label, arrival.advised,
+                            arrival.peer.tls.get()};
+    if (outer_ && at.advised == Operation::nested) at.advised = Operation::unspecified;
     auto profiled = policy::select(std::move(parsed), at, settings_.profiles, pinned);
     if (!profiled) co_return Failure{std::move(profiled).error()};
     progress_.ended.profile = profiled->profile().name;
+    std::optional<policy::Approval> approval;
+    if (outer_) {
+        auto verified = verify_approval(outer_->message(), current_trust(profiled->profile()),
+                                        services_.clock.wall_now(), services_.chains);
+        if (!verified) co_return std::move(verified).error();
+        approval.emplace(std::move(*verified));
+        progress_.ended.approver = approval->signer();
+        progress_.took(profiled->message());  // from here on faults are its own
+    }
 
     const auto plan = policy::plan_origin(*profiled, services_.clock.wall_now());
     if (!plan) co_return Failure{plan.error()};
@@ -61,7 +85,15 @@ asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
     facts.peer = arrival.peer.address;
     auto authentic = policy::conclude_origin(std::move(*profiled), *plan, facts, arrival.listener);
     if (!authentic) co_return Failure{std::move(authentic).error()};
+    if (approval) co_return policy::approved(std::move(*authentic), *approval);
     co_return std::move(*authentic);
+}
+
+/// Whose approval counts is of now, like all trust: of the profile of the same name, if there is one
+/// still.
+const policy::Profile& Relay::current_trust(const policy::Profile& profile) const {
+    const policy::ProfilePtr same = find_profile(settings_, profile.name);
+    return same != nullptr ? *same : profile;
 }
 
 policy::OriginFacts Relay::gather_signature(const policy::ProfiledMessage& profiled,

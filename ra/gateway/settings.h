@@ -29,6 +29,7 @@ struct ResponderAuthority {
 struct UpstreamSettings {
     std::string name;
     ResponderAuthority responder;
+    crypto::CredentialPtr credential;              // signs what is ours towards it; null: none
     std::vector<crypto::CertificatePtr> ca_pubs;   // what it may deliver as trust anchor (S-13)
     std::chrono::seconds max_check_after{86'400};  // longer waits are refused (S-13)
 };

@@ -2,8 +2,7 @@
 
 #include <memory>
 
-#include "ra/cmp/build.h"
-#include "ra/crypto/mac.h"
+#include "ra/crypto/envelope.h"
 
 namespace ra::gateway {
 
@@ -19,8 +18,8 @@ struct VerifiedMac {
 };
 using VerifiedMacPtr = std::shared_ptr<const VerifiedMac>;
 
-/// A PKIMessage protected by it: sets protectionAlg and senderKID of `fields`. Error: unsupported.
-[[nodiscard]] Result<Bytes> protect_with(const VerifiedMac& mac, cmp::HeaderFields fields,
-                                         ByteView body, ByteView extra_certs = {});
+/// A PKIMessage protected by it: sender, protectionAlg and senderKID are those of the secret.
+/// Error: unsupported.
+[[nodiscard]] Result<Bytes> protect_with(const VerifiedMac& mac, crypto::Unprotected message);
 
 }  // namespace ra::gateway

@@ -13,7 +13,8 @@ namespace {
 constexpr std::uint8_t kOpen = 1, kFinished = 2;  // forms of a transaction
 constexpr std::uint8_t kOrphan = 1, kSecret = 1;
 // Flags of a transaction.
-constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4, kHasPayer = 8;
+constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4, kHasPayer = 8,
+                       kSentAsCr = 16;
 // Of a secret.
 constexpr std::uint8_t kGenerated = 1, kLocked = 2, kExpires = 4, kCounted = 8;
 
@@ -71,6 +72,12 @@ bool unpack_open(Unpacker& from, Record& record, std::uint8_t flags, const Store
     record.cert_req_id = from.signed_number();
     if (!unpack_certificate(from, record.signer) || !unpack_certificate(from, record.responder))
         return false;
+    const auto treatment = from.number<std::uint8_t>();
+    if (treatment > static_cast<std::uint8_t>(policy::Treatment::raverified)) return false;
+    record.treatment = static_cast<policy::Treatment>(treatment);
+    record.sent_as_cr = (flags & kSentAsCr) != 0;
+    if (!unpack_digest(from, record.credential) || !unpack_digest(from, record.answer_credential))
+        return false;
     record.url = from.number<std::uint8_t>();
     record.expires = time.boot(from.signed_number());
     if ((flags & kHasUse) == 0) return true;
@@ -88,7 +95,7 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
     const bool finished = record.state == State::finished;
     const int flags = (record.implicit_confirm_requested ? kImplicitConfirm : 0) |
                       (record.verified ? kVerified : 0) | (record.secret_use ? kHasUse : 0) |
-                      (record.payer ? kHasPayer : 0);
+                      (record.payer ? kHasPayer : 0) | (record.sent_as_cr ? kSentAsCr : 0);
     Packer packer;
     packer.number(finished ? kFinished : kOpen);
     pack_key(packer, key);
@@ -111,6 +118,9 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
         .signed_number(record.cert_req_id)
         .octets(der_of(record.signer))
         .octets(der_of(record.responder))
+        .number(static_cast<std::uint8_t>(record.treatment))
+        .octets(record.credential)
+        .octets(record.answer_credential)
         .number(record.url)
         .signed_number(time.of(record.expires));
     if (record.secret_use) {

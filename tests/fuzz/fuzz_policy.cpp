@@ -82,7 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (const auto& signer = request->origin().signer) {
             const ra::ByteView whole = request->message().whole;
             if (!asked_in(request->body()).empty()) {
-                (void)check_issued(*profile, signer->view(), whole, {}, size % 2 == 0);
+                (void)check_issued(*profile, signer->view(), whole, signer->subject(), {},
+                                   size % 2 == 0);
             }
         }
     }

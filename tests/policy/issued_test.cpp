@@ -22,6 +22,15 @@ Bytes certificate_of(const Issued& issued) {
     return crypto::build_certificate(fields, *Pki::get().devices.key).value();
 }
 
+/// The subject of the certificate that protects a message.
+Bytes sender_of(ByteView message) {
+    const auto parsed = cmp::parse_pki_message(message, {}).value();
+    asn1::DerReader certificates{parsed.extra_certs};
+    const auto first = certificates.read_any("extraCerts");
+    if (!first) return {};
+    return ra::to_bytes(asn1::parse_certificate(first->whole).value().subject);
+}
+
 }  // namespace
 
 TEST_SUITE("policy") {
@@ -147,8 +156,9 @@ TEST_SUITE("policy") {
             const Bytes der = certificate_of(issued);
             const auto view = asn1::parse_certificate(der);
             REQUIRE(view.has_value());
-            check(check_issued(profile, *view, message_of(request), {}, issued.mods), row.rule,
-                  PKIFailureInfo::systemFailure);
+            check(check_issued(profile, *view, message_of(request), sender_of(message_of(request)),
+                               {}, issued.mods),
+                  row.rule, PKIFailureInfo::systemFailure);
         }
     }
 }

@@ -18,7 +18,7 @@ Bytes foreign_follow_up(const Overheard& victim, Envelope envelope, World& world
     // Who hears the link knows the nonce; an unprotected link is only as good as the nonce is
     // secret.
     envelope.recip_nonce =
-        victim.is_signed && !victim.ca_nonce.empty() ? victim.ca_nonce : random.octets(16);
+        is_signed(victim.way) && !victim.ca_nonce.empty() ? victim.ca_nonce : random.octets(16);
     const Bytes hash = random.octets(32);
     const Bytes body =
         random.chance(50) ? cmp::build_cert_conf_body(hash, 0) : cmp::build_poll_req_body(0);
@@ -47,9 +47,9 @@ Bytes without_protection(const Bytes& octets) {
 Bytes forge(const Overheard& victim, World& world) {
     SeededRandom& random = world.kernel.random();
     const std::size_t devices = Pki::get().devices.size();
-    if (!victim.is_signed) {
+    if (!is_signed(victim.way)) {
         // Anybody can take an opaque sender's name; the nonces are what ties a follow-up.
-        return foreign_follow_up(victim, Device::envelope(victim.device, false), world);
+        return foreign_follow_up(victim, Device::envelope(victim.device, Way::opaque), world);
     }
     switch (random.below(4)) {
         case 0:
@@ -63,7 +63,7 @@ Bytes forge(const Overheard& victim, World& world) {
         }
         default: {
             const std::size_t other = (victim.device + 1 + random.below(devices - 1)) % devices;
-            return foreign_follow_up(victim, Device::envelope(other, true), world);
+            return foreign_follow_up(victim, Device::envelope(other, Way::bare), world);
         }
     }
 }
@@ -77,10 +77,10 @@ asio::awaitable<void> attack(World& world, unsigned messages) {
         if (world.overheard.empty() || !random.chance(world.faults.forged)) continue;
         const Overheard victim = world.overheard[random.below(world.overheard.size())];
         if (victim.last_message.empty()) continue;
-        const Reply reply = co_await world.call(forge(victim, world), victim.is_signed,
-                                                victim.transaction_id, false);
+        const Reply reply =
+            co_await world.call(forge(victim, world), victim.way, victim.transaction_id, false);
         const auto* answer = std::get_if<Answer>(&reply);
-        if (answer != nullptr && world.ca.said(answer->der)) {
+        if (answer != nullptr && world.ca.said(answer->der, victim.way)) {
             throw std::logic_error{"S-01: a forged message got an answer of the CA"};
         }
     }

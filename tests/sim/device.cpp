@@ -24,9 +24,9 @@ Bytes certificate_hash(const Bytes& certificate) {
 
 }  // namespace
 
-Envelope Device::envelope(std::size_t number, bool is_signed) {
+Envelope Device::envelope(std::size_t number, Way way) {
     Envelope made;
-    if (is_signed) {
+    if (is_signed(way)) {
         made.credential = Pki::get().devices[number].credential;
     } else {
         made.sender_kid = to_bytes(as_bytes("device " + std::to_string(number)));
@@ -44,7 +44,7 @@ asio::awaitable<void> Device::live(unsigned enrolments) {
 
 asio::awaitable<void> Device::enrol() {
     SeededRandom& random = world_.kernel.random();
-    envelope_ = envelope(number_, is_signed_);
+    envelope_ = envelope(number_, way_);
     envelope_.transaction_id = random.octets(16);
     // Some devices choose badly: a transactionID another one has used, or still uses (S-03).
     if (!world_.overheard.empty() && random.chance(5)) {
@@ -55,7 +55,7 @@ asio::awaitable<void> Device::enrol() {
     }
     envelope_.implicit_confirm = random.chance(30);
     heard_at_ = world_.overheard.size();
-    world_.overheard.push_back({number_, is_signed_, envelope_.transaction_id, {}, {}});
+    world_.overheard.push_back({number_, way_, envelope_.transaction_id, {}, {}});
 
     const auto heard = co_await ask(Pki::get().devices[number_].request);
     first_nonce_ = envelope_.sender_nonce;
@@ -102,13 +102,12 @@ asio::awaitable<std::optional<Device::Heard>> Device::ask(ByteView body) {
     envelope_.sender_nonce = random.octets(16);
     envelope_.time = world_.kernel.wall_now();
     const Bytes octets = build_message(envelope_, body);
-    world_.ca.expect(octets);
+    world_.ca.expect(octets, way_);
     world_.overheard[heard_at_].last_message = octets;
     if (random.chance(world_.faults.sent_twice)) world_.kernel.spawn(ask_again(octets));
 
     for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
-        const Reply reply =
-            co_await world_.call(octets, is_signed_, envelope_.transaction_id, true);
+        const Reply reply = co_await world_.call(octets, way_, envelope_.transaction_id, true);
         if (random.chance(world_.faults.gives_up)) co_return std::nullopt;
         const auto* answer = std::get_if<Answer>(&reply);
         if (std::holds_alternative<NotCmp>(reply)) broken("a device's message was taken for junk");
@@ -127,9 +126,9 @@ asio::awaitable<void> Device::ask_again(Bytes octets) {
     const cmp::Limits limits;
     const auto message = cmp::parse_pki_message(octets, limits).value();
     const Bytes transaction_id = to_bytes(*message.header.transaction_id);
-    const Reply reply = co_await world_.call(octets, is_signed_, transaction_id, true);
+    const Reply reply = co_await world_.call(octets, way_, transaction_id, true);
     const auto* answer = std::get_if<Answer>(&reply);
-    if (answer == nullptr || !world_.ca.said(answer->der)) co_return;
+    if (answer == nullptr || !world_.ca.said(answer->der, way_)) co_return;
     const auto known = positive_.find(octets);
     if (known != positive_.end() && known->second != answer->der) {
         broken("S-05: a repetition got another answer than the first");
@@ -148,7 +147,7 @@ Device::Heard Device::listen(const Bytes& asked, const Bytes& answer) {
     const bool of_this = header.recip_nonce && equal(*header.recip_nonce, envelope_.sender_nonce);
     const bool of_first = header.recip_nonce && equal(*header.recip_nonce, first_nonce_);
     if (!of_this && !of_first) broken("the device got an answer to another message");
-    if (!world_.ca.said(answer)) {
+    if (!world_.ca.said(answer, way_)) {
         // What the gateway says itself is never good news.
         if (parsed->type == BodyType::error) return Heard::refused;
         const auto rep = cmp::parse_cert_rep(parsed->content, 0, limits);

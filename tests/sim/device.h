@@ -11,15 +11,14 @@ namespace test::sim {
 /// std::logic_error where the gateway told it something wrong.
 class Device {
 public:
-    /// `number`: of Pki::devices. `is_signed`: protects what it sends.
-    Device(World& world, std::size_t number, bool is_signed)
-        : world_{world}, number_{number}, is_signed_{is_signed} {}
+    /// `number`: of Pki::devices.
+    Device(World& world, std::size_t number, Way way) : world_{world}, number_{number}, way_{way} {}
 
     asio::awaitable<void> live(unsigned enrolments);
     [[nodiscard]] unsigned enrolled() const noexcept { return enrolled_; }
 
     /// How this one addresses and protects its messages.
-    [[nodiscard]] static Envelope envelope(std::size_t number, bool is_signed);
+    [[nodiscard]] static Envelope envelope(std::size_t number, Way way);
 
 private:
     /// What an answer means to the device.
@@ -40,7 +39,7 @@ private:
 
     World& world_;
     std::size_t number_;
-    bool is_signed_;
+    Way way_;
     unsigned enrolled_ = 0;
 
     // Of the enrolment under way.

@@ -22,8 +22,8 @@ bool identical(const gateway::Record& a, const gateway::Record& b) {
 /// certConf.
 class Victim {
 public:
-    Victim(World& world, bool is_signed) : world_{world}, is_signed_{is_signed} {
-        envelope_ = Device::envelope(0, is_signed);
+    Victim(World& world, Way way) : world_{world}, way_{way} {
+        envelope_ = Device::envelope(0, way);
         envelope_.transaction_id = world.kernel.random().octets(16);
     }
 
@@ -32,9 +32,9 @@ public:
         const gateway::Versioned before = (co_await claims()).at(0);
         for (unsigned i = 0; i < kForged; ++i) {
             const Reply reply =
-                co_await world_.call(forged(i), is_signed_, envelope_.transaction_id, false);
+                co_await world_.call(forged(i), way_, envelope_.transaction_id, false);
             const auto* answer = std::get_if<Answer>(&reply);
-            if (answer != nullptr && world_.ca.said(answer->der)) ++believed;
+            if (answer != nullptr && world_.ca.said(answer->der, way_)) ++believed;
         }
         const gateway::Versioned after = (co_await claims()).at(0);
         unchanged = before.version == after.version && identical(before.record, after.record);
@@ -56,8 +56,8 @@ private:
         envelope_.recip_nonce = ca_nonce_;
         envelope_.time = world_.kernel.wall_now();
         last_ = test::build_message(envelope_, body);
-        world_.ca.expect(last_);
-        const Reply reply = co_await world_.call(last_, is_signed_, envelope_.transaction_id, true);
+        world_.ca.expect(last_, way_);
+        const Reply reply = co_await world_.call(last_, way_, envelope_.transaction_id, true);
         const cmp::Limits limits;
         const auto answer = cmp::parse_pki_message(std::get<Answer>(reply).der, limits).value();
         REQUIRE(answer.type == want);
@@ -66,15 +66,16 @@ private:
 
     Bytes forged(unsigned number) {
         test::SeededRandom& random = world_.kernel.random();
-        if (is_signed_ && number % 2 == 0) {
+        if (is_signed(way_) && number % 2 == 0) {
             Bytes copy = last_;
             copy[random.below(copy.size())] ^= static_cast<std::uint8_t>(1 + random.below(255));
             return copy;
         }
         test::Envelope envelope = envelope_;
-        if (is_signed_) envelope.credential = test::Pki::get().devices[1 + number % 3].credential;
+        if (is_signed(way_))
+            envelope.credential = test::Pki::get().devices[1 + number % 3].credential;
         envelope.sender_nonce = random.octets(16);
-        envelope.recip_nonce = is_signed_ ? ca_nonce_ : random.octets(16);
+        envelope.recip_nonce = is_signed(way_) ? ca_nonce_ : random.octets(16);
         envelope.time = world_.kernel.wall_now();
         const Bytes hash = random.octets(32);
         return test::build_message(envelope, number % 4 == 1 ? cmp::build_cert_conf_body(hash, 0)
@@ -82,18 +83,18 @@ private:
     }
 
     World& world_;
-    bool is_signed_;
+    Way way_;
     test::Envelope envelope_;
     Bytes ca_nonce_, last_;
 };
 
 TEST_SUITE("sim") {
     TEST_CASE("S-01: 10,000 forged messages with a live transactionID change nothing") {
-        for (const bool is_signed : {true, false}) {
-            CAPTURE(is_signed);
+        for (const Way way : {Way::bare, Way::opaque, Way::nested, Way::reprotected}) {
+            CAPTURE(static_cast<int>(way));
             World world{1, false};
             world.faults = Faults::none();
-            Victim victim{world, is_signed};
+            Victim victim{world, way};
             world.kernel.spawn(victim.live());
             world.run();
             CHECK(victim.believed == 0);

@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "ra/crypto/protection.h"
+
 namespace test::sim {
 
 using namespace ra;
@@ -20,7 +22,57 @@ std::size_t device_of(const cmp::PKIMessage& request) {
 
 bool is_protected(const cmp::PKIMessage& request) { return request.protection.has_value(); }
 
+/// What re-protection must not change.
+Bytes words_of(const cmp::PKIMessage& message) {
+    Bytes words;
+    for (const auto& id :
+         {message.header.transaction_id, message.header.sender_nonce, message.header.recip_nonce}) {
+        append(words, id.value_or(ByteView{}));
+        words.push_back('|');
+    }
+    append(words, message.body);
+    return words;
+}
+
+bool by_gateway(const cmp::PKIMessage& message) {
+    const crypto::Credential& gateway = *Pki::get().gateway;
+    return message.header.sender_kid && equal(*message.header.sender_kid, gateway.sender_kid()) &&
+           crypto::verify_signature_protection(message, gateway.certificate->key()).has_value();
+}
+
 }  // namespace
+
+void SimCa::expect(const Bytes& octets, Way way) {
+    sent_.emplace(octets, way);
+    const auto message = cmp::parse_pki_message(octets, {}).value();
+    sent_words_.emplace(words_of(message), way);
+}
+
+bool SimCa::said(const Bytes& octets, Way way) const {
+    if (way != Way::reprotected) return said_.contains(octets);
+    const auto message = cmp::parse_pki_message(octets, {});
+    return message && by_gateway(*message) && said_words_.contains(words_of(*message));
+}
+
+/// The device's message in what came: bare, in a nested of the gateway's, or under its signature.
+cmp::PKIMessage SimCa::receive(ByteView octets) const {
+    const cmp::PKIMessage message = cmp::parse_pki_message(octets, {}).value();
+    if (message.type == BodyType::nested) {
+        const auto inner = cmp::parse_nested(message.content, 0, {}).value();
+        const auto known =
+            inner.size() == 1 ? sent_.find(to_bytes(inner.front().whole)) : sent_.end();
+        if (known == sent_.end() || known->second != Way::nested || !by_gateway(message))
+            throw std::logic_error{"the CA got a nested message no device's was put into"};
+        return inner.front();
+    }
+    const bool ours = by_gateway(message);
+    const auto known = ours ? sent_words_.find(words_of(message)) : sent_.find(to_bytes(octets));
+    if (known == (ours ? sent_words_.end() : sent_.end()) ||
+        ours != (known->second == Way::reprotected) || known->second == Way::nested) {
+        throw std::logic_error{"the CA got octets no device sent"};
+    }
+    return message;
+}
 
 Bytes SimCa::grant(const Transaction& transaction, Twist twist) {
     const auto& devices = Pki::get().devices;
@@ -34,7 +86,7 @@ Bytes SimCa::grant(const Transaction& transaction, Twist twist) {
 
 /// Empty: grant it now.
 Bytes SimCa::begin(const cmp::PKIMessage& request, Transaction& transaction) {
-    if (!intents_.insert(to_bytes(request.whole)).second) {
+    if (!intents_.insert(words_of(request)).second) {
         throw std::logic_error{"S-04: a state-changing request reached the CA twice"};
     }
     SeededRandom& random = kernel_.random();
@@ -54,11 +106,7 @@ Bytes SimCa::begin(const cmp::PKIMessage& request, Transaction& transaction) {
 }
 
 Bytes SimCa::answer(ByteView octets, Twist twist) {
-    if (!sent_.contains(to_bytes(octets))) {
-        throw std::logic_error{"the CA got octets no device sent"};
-    }
-    const cmp::Limits limits;
-    const cmp::PKIMessage request = cmp::parse_pki_message(octets, limits).value();
+    const cmp::PKIMessage request = receive(octets);
     const Pki& pki = Pki::get();
     SeededRandom& random = kernel_.random();
     Envelope envelope = answer_to(request, random, kernel_.wall_now(),
@@ -121,7 +169,10 @@ Bytes SimCa::answer(ByteView octets, Twist twist) {
     // A foreign certificate is only wrong where there is one.
     const bool meant =
         twist == Twist::none || (twist == Twist::foreign_certificate && issued_ == issued_before);
-    if (meant) said_.insert(made);
+    if (meant) {
+        said_.insert(made);
+        said_words_.insert(words_of(cmp::parse_pki_message(made, {}).value()));
+    }
     return made;
 }
 

@@ -25,6 +25,12 @@ enum class Twist : std::uint8_t {
     foreign_certificate,
 };
 
+/// How a device's messages are protected and go upstream; each has a listener and a profile of its
+/// own, by this number.
+enum class Way : std::uint16_t { bare, opaque, nested, reprotected };
+inline constexpr std::uint64_t kWays = 4;
+[[nodiscard]] constexpr bool is_signed(Way way) noexcept { return way != Way::opaque; }
+
 /// A CA as far as the gateway sees it: certificates, delay, rejection, confirmation. Remembers what
 /// it was asked and throws std::logic_error where that must not have been asked (S-04), or are not
 /// the octets a device sent.
@@ -33,11 +39,11 @@ public:
     SimCa(Kernel& kernel, const Faults& faults) noexcept : kernel_{kernel}, faults_{faults} {}
 
     /// A device is about to send this.
-    void expect(const ra::Bytes& octets) { sent_.insert(octets); }
+    void expect(const ra::Bytes& octets, Way way);
     [[nodiscard]] ra::Bytes answer(ra::ByteView request, Twist twist);
 
-    /// Did this CA say these octets, and meant them?
-    [[nodiscard]] bool said(const ra::Bytes& octets) const { return said_.contains(octets); }
+    /// Did this CA say this, and meant it? Re-protected: its words under the gateway's signature.
+    [[nodiscard]] bool said(const ra::Bytes& octets, Way way) const;
     [[nodiscard]] std::size_t issued() const noexcept { return issued_; }
     [[nodiscard]] std::size_t confirmed() const noexcept { return confirmed_; }
 
@@ -47,14 +53,16 @@ private:
         unsigned polls_left = 0;
         bool implicit = false;
     };
+    ra::cmp::PKIMessage receive(ra::ByteView octets) const;
     ra::Bytes begin(const ra::cmp::PKIMessage& request, Transaction& transaction);
     ra::Bytes grant(const Transaction& transaction, Twist twist);
 
     Kernel& kernel_;
     const Faults& faults_;
-    std::set<ra::Bytes> sent_, said_;
+    std::map<ra::Bytes, Way> sent_, sent_words_;  // octets; what remains of re-protected ones
+    std::set<ra::Bytes> said_, said_words_;
     std::map<ra::Bytes, Transaction> transactions_;  // by senderKID and transactionID
-    std::set<ra::Bytes> intents_;                    // state-changing requests seen
+    std::set<ra::Bytes> intents_;                    // state-changing requests seen, by their words
     std::size_t issued_ = 0, confirmed_ = 0;
 };
 

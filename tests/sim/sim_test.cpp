@@ -29,8 +29,8 @@ std::string run_seed(std::uint64_t seed, bool trace, Totals& totals) {
     std::vector<std::unique_ptr<Device>> devices;
     const std::size_t count = 2 + world.kernel.random().below(3);
     for (std::size_t i = 0; i < count; ++i) {
-        const bool is_signed = world.kernel.random().chance(40);
-        devices.push_back(std::make_unique<Device>(world, i, is_signed));
+        const auto way = static_cast<Way>(world.kernel.random().below(kWays));
+        devices.push_back(std::make_unique<Device>(world, i, way));
         world.kernel.spawn(devices.back()->live(3));
     }
     world.kernel.spawn(attack(world, 20));

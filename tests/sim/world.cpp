@@ -56,24 +56,37 @@ gateway::SettingsPtr World::settings(std::uint64_t generation) {
     const std::string suffix = generation % 2 == 0 ? "-renamed" : "";
     auto made = std::make_shared<gateway::Settings>();
     made->generation = generation;
-    auto verified = std::make_shared<policy::Profile>();
-    verified->name = "signed" + suffix;
-    verified->match.listeners = {kSigned};
-    verified->origin.trust = pki.trust;
-    verified->rules.keys = {policy::KeyPattern::parse("ec:P-256")};
-    verified->upstream = "ca";
-    auto opaque = std::make_shared<policy::Profile>();
-    opaque->name = "opaque" + suffix;
-    opaque->match.listeners = {kOpaque};
-    opaque->origin.kind = policy::OriginSettings::Kind::opaque;
-    opaque->upstream = "ca";
-    made->profiles = {verified, opaque};
+    struct Named {
+        Way way;
+        const char* name;
+        policy::Treatment treatment;
+    };
+    for (const Named& one :
+         {Named{Way::bare, "signed", policy::Treatment::forward},
+          Named{Way::opaque, "opaque", policy::Treatment::forward},
+          Named{Way::nested, "nested", policy::Treatment::nest},
+          Named{Way::reprotected, "reprotected", policy::Treatment::reprotect}}) {
+        auto profile = std::make_shared<policy::Profile>();
+        profile->name = one.name + suffix;
+        profile->match.listeners = {static_cast<ListenerId>(one.way)};
+        profile->treatments.otherwise = one.treatment;
+        profile->upstream = "ca";
+        if (one.way == Way::opaque) {
+            profile->origin.kind = policy::OriginSettings::Kind::opaque;
+        } else {
+            profile->origin.trust = pki.trust;
+            profile->rules.keys = {policy::KeyPattern::parse("ec:P-256")};
+        }
+        made->profiles.push_back(std::move(profile));
+    }
 
     gateway::UpstreamSettings upstream;
     upstream.name = "ca";
     upstream.responder.trust = pki.trust;
     upstream.responder.ekus = {to_bytes(cmp::oid::kCmcCa.view())};
+    upstream.credential = pki.gateway;
     made->upstreams.emplace("ca", std::move(upstream));
+    made->credentials = {pki.gateway};
     made->reply_credential = pki.gateway;
     made->poll_time = std::chrono::hours{24};
     return made;
@@ -104,11 +117,10 @@ void World::Audit::record(const gateway::Ended& ended) {
     world_.say(line);
 }
 
-asio::awaitable<Reply> World::call(Bytes octets, bool is_signed, Bytes transaction_id,
-                                   bool is_genuine) {
+asio::awaitable<Reply> World::call(Bytes octets, Way way, Bytes transaction_id, bool is_genuine) {
     Arrival arrival;
     arrival.der = std::move(octets);
-    arrival.listener = is_signed ? kSigned : kOpaque;
+    arrival.listener = static_cast<ListenerId>(way);
     arrival.deadline = kernel.boot_now() + kPatience;
     arrival.peer.address = "192.0.2.1";
     kernel.random().fill(arrival.trace.octets);

@@ -11,13 +11,10 @@
 
 namespace test::sim {
 
-/// The listeners of the simulated gateway, each with a profile of its own.
-inline constexpr ra::ListenerId kSigned{0}, kOpaque{1};
-
 /// What attackers know of a transaction: all that went over the wire.
 struct Overheard {
     std::size_t device = 0;
-    bool is_signed = false;
+    Way way{};
     ra::Bytes transaction_id;
     ra::Bytes last_message;
     ra::Bytes ca_nonce;
@@ -30,7 +27,7 @@ public:
     ~World();
 
     /// One message to one of the workers. Throws std::logic_error where the gateway breaks a rule.
-    asio::awaitable<ra::Reply> call(ra::Bytes octets, bool is_signed, ra::Bytes transaction_id,
+    asio::awaitable<ra::Reply> call(ra::Bytes octets, Way way, ra::Bytes transaction_id,
                                     bool genuine);
 
     /// Runs until every spawned coroutine ended, then until all that was begun must have ended.

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -96,6 +97,7 @@ struct UpstreamConfig {
     TrustConfig trust;
     ResponderConfig responder;
     Located<std::string> credential;  // empty: none
+    bool knows_secrets = false;       // it can verify the devices' MACs itself
     std::vector<Located<Source>> ca_pubs;
     bool resend_identical = false;      // the CA is known to recognise a repetition (S-04)
     std::optional<bool> append_labels;  // none: where the url's path is /.well-known/cmp
@@ -142,6 +144,9 @@ struct ProfileConfig {
     Place origin_at;
     Place subject_at;  // of rules.subject, else of the profile
     Place san_at;
+    Place treatment_at;
+    Place amend_at;
+    std::array<Place, cmp::kBodyTypes> operation_treatment_at{};  // where it is written
     Located<std::string> upstream;
 };
 
@@ -237,5 +242,10 @@ struct Config {
 /// What can be known without loading anything, between the parts: names that must exist, and the
 /// warnings of S-10, S-14, S-16 and S-05. parse_config() calls it.
 void judge(const Config& config, Faults& faults);
+
+/// What RFC 9483 5.2 forbids of a profile's treatments, as far as no message is needed to see it
+/// (R-075..R-099). judge() calls it. `upstream`: null if there is none of that name.
+void judge_treatment(const Config& config, const ProfileConfig& profile,
+                     const UpstreamConfig* upstream, Faults& faults);
 
 }  // namespace ra::app::config

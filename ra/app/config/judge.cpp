@@ -73,11 +73,32 @@ void judge_tls_client(const Config& config, const ProfileConfig& profile, Faults
                                  "tls.client_ca");
 }
 
+/// Are all certificates asked for amended, so that rules.subject and rules.san_… only say what may
+/// be asked for, not what is granted?
+bool amends_all(const policy::Profile& profile) {
+    using cmp::BodyType;
+    using crypto::ProtectionKind;
+    const policy::Operations served = policy::operations_of(profile.match);
+    for (const BodyType type : {BodyType::ir, BodyType::cr, BodyType::kur, BodyType::p10cr}) {
+        if (!served.test(static_cast<std::size_t>(type))) continue;
+        for (const ProtectionKind kind : {ProtectionKind::signature, ProtectionKind::mac}) {
+            // kur keeps the names of the certificate it updates.
+            if (type != BodyType::kur &&
+                profile.treatments.of(type, kind, false) != policy::Treatment::raverified)
+                return false;
+        }
+    }
+    return true;
+}
+
 /// Does any of the rules that grant names not depend on who asks (S-14)?
 void judge_names(const ProfileConfig& profile, Faults& faults) {
     const policy::Rules& rules = profile.profile.rules;
+    const policy::Amendments& amend = profile.profile.amend;
     const std::string name = in_quotes(profile.profile.name);
+    const bool amends = amends_all(profile.profile);
     const bool free_subject =
+        !(amends && amend.subject && amend.subject->binds_sender()) &&
         std::any_of(rules.subjects.begin(), rules.subjects.end(),
                     [](const policy::NamePattern& pattern) { return !pattern.binds_sender(); });
     if (free_subject) {
@@ -85,12 +106,14 @@ void judge_names(const ProfileConfig& profile, Faults& faults) {
                                                ": any device may take any name that rules.subject "
                                                "permits; bind it: \"CN=${sender.CN},…\" (S-14)");
     }
-    const bool free_san = std::any_of(rules.san_dns.begin(), rules.san_dns.end(),
-                                      [](const auto& p) { return !p.binds_sender(); }) ||
-                          std::any_of(rules.san_email.begin(), rules.san_email.end(),
-                                      [](const auto& p) { return !p.value.binds_sender(); }) ||
-                          std::any_of(rules.san_uri.begin(), rules.san_uri.end(),
-                                      [](const auto& p) { return !p.value.binds_sender(); });
+    const bool replaced = amends && amend.names == policy::Amendments::Names::replace;
+    const bool free_san =
+        !replaced && (std::any_of(rules.san_dns.begin(), rules.san_dns.end(),
+                                  [](const auto& p) { return !p.binds_sender(); }) ||
+                      std::any_of(rules.san_email.begin(), rules.san_email.end(),
+                                  [](const auto& p) { return !p.value.binds_sender(); }) ||
+                      std::any_of(rules.san_uri.begin(), rules.san_uri.end(),
+                                  [](const auto& p) { return !p.value.binds_sender(); }));
     if (free_san) {
         faults.warning(profile.san_at,
                        "profile " + name +
@@ -102,13 +125,22 @@ void judge_names(const ProfileConfig& profile, Faults& faults) {
 /// Who could answer a MAC that goes up as it came?
 void judge_mac(const ProfileConfig& profile, const UpstreamConfig* upstream, Faults& faults) {
     if (profile.profile.origin.mac != OriginSettings::Mac::secrets || upstream == nullptr) return;
-    if (profile.profile.treatment == policy::Treatment::forward &&
-        !upstream->responder.shared_secret) {
-        faults.error(profile.origin_at, "profile " + in_quotes(profile.profile.name) +
-                                            " forwards MACs that upstream " +
-                                            in_quotes(upstream->name) +
-                                            " cannot verify; if it knows the devices' secrets, say "
-                                            "responder = { shared_secret = true } there");
+    if (upstream->responder.shared_secret) return;
+    using cmp::BodyType;
+    const policy::Operations served = policy::operations_of(profile.profile.match);
+    for (const BodyType type : {BodyType::ir, BodyType::cr, BodyType::p10cr, BodyType::genm}) {
+        if (!served.test(static_cast<std::size_t>(type))) continue;
+        const policy::Treatment treatment =
+            profile.profile.treatments.of(type, crypto::ProtectionKind::mac, false);
+        if (policy::replaces_protection(treatment)) continue;
+        faults.error(
+            profile.origin_at,
+            "profile " + in_quotes(profile.profile.name) +
+                (treatment == policy::Treatment::nest ? " nests" : " forwards") +
+                " MACs that upstream " + in_quotes(upstream->name) +
+                " cannot verify. Write treatment = { mac = \"reprotect\" }; or, if it knows "
+                "the devices' secrets, responder = { shared_secret = true } there (R-078)");
+        return;
     }
 }
 
@@ -318,6 +350,7 @@ void judge(const Config& config, Faults& faults) {
         judge_origin(config, profile, faults);
         judge_mac(profile, upstream, faults);
         judge_tls_client(config, profile, faults);
+        judge_treatment(config, profile, upstream, faults);
     }
     judge_upstreams(config, verified, faults);
     judge_secrets(config, faults);

@@ -22,6 +22,8 @@ enum class Section {
     signature,
     ra,
     rules,
+    treatment,
+    amend,
     store,
     limits,
     log,

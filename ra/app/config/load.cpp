@@ -58,7 +58,7 @@ public:
             settings->upstreams.emplace(upstream.name, load_upstream(upstream));
         }
         for (const ProfileConfig& profile : config_.profiles)
-            settings->profiles.push_back(load_profile(profile));
+            settings->profiles.push_back(load_profile(profile, settings->upstreams));
         return settings;
     }
 
@@ -144,6 +144,10 @@ private:
         gateway::UpstreamSettings settings;
         settings.name = upstream.name;
         settings.max_check_after = upstream.max_check_after;
+        if (const auto own = credentials_.find(upstream.credential.value);
+            own != credentials_.end()) {
+            settings.credential = own->second;
+        }
         settings.ca_pubs = load_all(upstream.ca_pubs);
         gateway::ResponderAuthority& responder = settings.responder;
         responder.trust = load_trust(upstream.trust);
@@ -181,13 +185,17 @@ private:
         return patterns;
     }
 
-    policy::ProfilePtr load_profile(const ProfileConfig& config) {
+    policy::ProfilePtr load_profile(
+        const ProfileConfig& config,
+        const std::map<std::string, gateway::UpstreamSettings>& upstreams) {
         auto profile = std::make_shared<policy::Profile>(config.profile);
         profile->origin.trust = load_trust(config.origin_trust);
         profile->origin.mac_limits = config_.limits.mac;
         profile->ra.trust = load_trust(config.ra_trust);
         if (profile->upstream.empty() && config_.upstreams.size() == 1)
             profile->upstream = config_.upstreams.front().name;
+        if (const auto to = upstreams.find(profile->upstream); to != upstreams.end())
+            profile->ca_knows_secrets = to->second.responder.secret_holder;
         if (profile->rules.issuers.empty()) profile->rules.issuers = issuers_of(profile->upstream);
         profile->generation = generation_;
         return profile;

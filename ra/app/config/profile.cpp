@@ -141,33 +141,18 @@ void read_ra(const Node& node, ProfileConfig& config, Faults& faults) {
             ra.rr_for_others = true;
         } else if (word.value == "subject") {
             ra.any_subject = true;
+        } else if (word.value == "nested") {
+            ra.nested = true;
         } else {
-            table.not_one_of("allow", word, {"raVerified", "rr", "subject"});
+            table.not_one_of("allow", word, {"raVerified", "rr", "subject", "nested"});
         }
     }
     if (!table.has("trust"))
         faults.error(node.at, "profile.ra has no trust: nobody has this authority (S-11)");
     if (!table.has("allow"))
-        faults.error(
-            node.at,
-            "profile.ra has no allow: write allow = [\"raVerified\"], \"rr\" or \"subject\"");
-}
-
-std::uint16_t read_key_usage(const Table& table, std::uint16_t otherwise) {
-    if (!table.has("key_usage")) return otherwise;
-    static const std::vector<std::string_view> kBits = {
-        "digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
-        "keyCertSign",      "cRLSign",        "encipherOnly",    "decipherOnly"};
-    unsigned bits = 0;
-    for (const Located<std::string>& word : table.texts("key_usage")) {
-        const auto found = std::find(kBits.begin(), kBits.end(), word.value);
-        if (found == kBits.end()) {
-            table.not_one_of("key_usage", word, kBits);
-        } else {
-            bits |= 1U << static_cast<unsigned>(found - kBits.begin());
-        }
-    }
-    return static_cast<std::uint16_t>(bits);
+        faults.error(node.at,
+                     "profile.ra has no allow: write allow = [\"raVerified\"], \"rr\", \"subject\" "
+                     "or \"nested\"");
 }
 
 void read_rr(const Table& table, policy::Rules& rules) {
@@ -227,6 +212,23 @@ void read_rules(const Node& node, policy::Rules& rules, Faults& faults) {
 
 }  // namespace
 
+std::uint16_t read_key_usage(const Table& table, std::uint16_t otherwise) {
+    if (!table.has("key_usage")) return otherwise;
+    static const std::vector<std::string_view> kBits = {
+        "digitalSignature", "nonRepudiation", "keyEncipherment", "dataEncipherment", "keyAgreement",
+        "keyCertSign",      "cRLSign",        "encipherOnly",    "decipherOnly"};
+    unsigned bits = 0;
+    for (const Located<std::string>& word : table.texts("key_usage")) {
+        const auto found = std::find(kBits.begin(), kBits.end(), word.value);
+        if (found == kBits.end()) {
+            table.not_one_of("key_usage", word, kBits);
+        } else {
+            bits |= 1U << static_cast<unsigned>(found - kBits.begin());
+        }
+    }
+    return static_cast<std::uint16_t>(bits);
+}
+
 ProfileConfig read_profile(const Node& node, std::size_t index,
                            const std::vector<ListenerConfig>& listeners, Faults& faults) {
     const Table table{node, Section::profile, faults};
@@ -265,23 +267,13 @@ ProfileConfig read_profile(const Node& node, std::size_t index,
                      "tls_client names nobody; \"*\" is whoever the listener's client_ca verified");
     }
     profile.require_profile_equals_label = table.boolean("cert_profile_is_label", false);
-    if (const auto treatment = table.text("treatment");
-        treatment && treatment->value != "forward") {
-        static const std::vector<std::string_view> kPlanned = {"nest", "batch", "reprotect",
-                                                               "raverified"};
-        if (std::find(kPlanned.begin(), kPlanned.end(), treatment->value) != kPlanned.end()) {
-            faults.error(treatment->at, "treatment " + in_quotes(treatment->value) +
-                                            " is not in this build; it has \"forward\"");
-        } else {
-            table.not_one_of("treatment", *treatment, {"forward"});
-        }
-    }
+    read_treatment(table, config);
     if (auto upstream = table.text("upstream")) {
         config.upstream = std::move(*upstream);
         profile.upstream = config.upstream.value;
     }
     if (profile.origin.kind == policy::OriginSettings::Kind::opaque) {
-        for (const std::string_view key : {"pop", "ra", "rules"}) {
+        for (const std::string_view key : {"pop", "ra", "rules", "amend"}) {
             if (table.has(key)) {
                 faults.error(table.at(key), std::string(key) +
                                                 " cannot be judged with origin = \"opaque\": "

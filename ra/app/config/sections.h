@@ -31,4 +31,9 @@ namespace ra::app::config {
                                          const std::vector<ListenerConfig>& listeners,
                                          Faults& faults);
 
+/// `treatment`, `amend` and `orig_pki_message` of a profile.
+void read_treatment(const Table& profile, ProfileConfig& config);
+/// keyUsage bits by name.
+[[nodiscard]] std::uint16_t read_key_usage(const Table& table, std::uint16_t otherwise);
+
 }  // namespace ra::app::config

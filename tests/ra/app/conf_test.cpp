@@ -123,6 +123,10 @@ const Node* section(const Node& document, Section which) {
             return in(profile, "ra");
         case Section::rules:
             return in(profile, "rules");
+        case Section::treatment:
+            return in(profile, "treatment");
+        case Section::amend:
+            return in(profile, "amend");
         case Section::store:
             return in(&document, "store");
         case Section::limits:

@@ -93,6 +93,7 @@ public:
         profile->origin.mac = policy::OriginSettings::Mac::secrets;
         profile->rules.keys = {policy::KeyPattern::parse("ec:P-256")};
         profile->upstream = "ca";
+        profile->ca_knows_secrets = true;
         settings = std::make_shared<gateway::Settings>();
         settings->profiles = {profile};
         gateway::UpstreamSettings up;
