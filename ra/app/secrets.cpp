@@ -116,7 +116,7 @@ boost::asio::awaitable<std::string> add_secret(gateway::Secrets& secrets, Secret
 
     json::object told;
     told["reference"] = reference;
-    told["secret"] = secret;
+    if (made.generated) told["secret"] = secret;
     told["generated"] = made.generated;
     if (!made.profile.empty()) told["profile"] = made.profile;
     if (made.uses) told["uses"] = *made.uses;
