@@ -89,6 +89,7 @@ TEST_SUITE("ra/app") {
                                     R"({"reference": ""})",
                                     R"({"reference": 17})",
                                     R"({"reference": "with blank"})",
+                                    R"({"reference": "a/b"})",
                                     R"({"reference": "line\nbreak"})",
                                     R"({"secret": ""})",
                                     R"({"secret": "abc"})",
