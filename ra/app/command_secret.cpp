@@ -101,7 +101,7 @@ int revoke(const Options& options) {
 void add_secret(CLI::App& app, Run& run) {
     CLI::App* command = app.add_subcommand(
         "secret",
-        "Enrolment secrets of devices: of the running gateway");
+        "Enrolment secrets of devices: of the running gateway, or of a stopped one's store");
     command->require_subcommand(1);
     auto options = std::make_shared<Options>();
     const auto sub = [&](const char* name, const char* what, int (*act)(const Options&)) {

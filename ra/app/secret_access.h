@@ -1,15 +1,20 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "ra/app/config/config.h"
+#include "ra/base/random.h"
+#include "ra/gateway/secrets.h"
 
 namespace ra::app {
 
-/// The secrets of the gateway that a configuration describes, through its admin socket. JSON as in
-/// secrets.h. Everything throws std::runtime_error or std::invalid_argument with what the operator
-/// should know.
+/// The secrets of the gateway that a configuration describes: through the admin socket where it
+/// runs, else in its store, whose lock this process holds meanwhile. JSON as in secrets.h.
+/// Everything throws std::runtime_error or std::invalid_argument with what the operator should
+/// know.
 class SecretAccess {
 public:
     explicit SecretAccess(const std::string& config_file);
@@ -19,8 +24,10 @@ public:
     [[nodiscard]] std::string revoke(const std::string& reference);
 
 private:
-    [[nodiscard]] std::string ask(std::string_view method, const std::string& path,
-                                  std::string_view body = {}) const;
+    using Task = std::function<boost::asio::awaitable<std::string>(gateway::Secrets&, Random&)>;
+    [[nodiscard]] std::string ask_or_do(std::string_view method, const std::string& path,
+                                        std::string_view body, const Task& task) const;
+    [[nodiscard]] std::string run_on_store(const Task& task) const;
     config::Config config_;
 };
 

@@ -56,7 +56,7 @@ public:
     void reload(const config::Config& config, gateway::SettingsPtr settings);
 
     /// The store's; any thread, until this goes.
-    [[nodiscard]] gateway::Secrets& secrets() noexcept { return *store_; }
+    [[nodiscard]] gateway::Secrets& secrets() noexcept { return store_->secrets(); }
 
     /// A URL somebody can use now.
     struct Served {
