@@ -52,14 +52,14 @@ private:
 /// Who sent it, as far as this profile lets that be known.
 struct Origin {
     Principal principal;
-    bool verified = false;              // false: origin = "opaque" (S-10)
-    ra::crypto::CertificatePtr signer;  // null: opaque, or a MAC
-    ra::crypto::CertificatePtr issuer;  // of the signer on the verified path; null likewise
-    ra::Bytes reference;                // of the secret of a MAC; empty: none
-    ra::Bytes subject;                  // Name TLV the sender is known by: of the signer, or
-                                        // CN=reference; empty: opaque
-    std::optional<Principal> payer;     // whom a store counts it for; nullopt: the principal
-    bool ra_authority = false;          // under the profile's `[profile.ra]` trust (S-11)
+    bool verified = false;                // false: origin = "opaque" (S-10)
+    ra::crypto::CertificatePtr signer;    // null: opaque, or a MAC
+    ra::crypto::CertificatePtr issuer;    // of the signer on the verified path; null likewise
+    ra::Bytes reference;                  // of the secret of a MAC; empty: none
+    ra::Bytes subject;                    // Name TLV the sender is known by: of the signer, or
+                                          // CN=reference; empty: opaque
+    std::optional<Principal> payer;       // whom a store counts it for; nullopt: the principal
+    bool ra_authority = false;            // under the profile's `[profile.ra]` trust (S-11)
     ra::crypto::CertificatePtr approver;  // RA that nested the message; null: it came by itself
 };
 

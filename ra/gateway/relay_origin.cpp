@@ -89,8 +89,8 @@ asio::awaitable<Outcome<policy::AuthenticMessage>> Relay::authenticate(
     co_return std::move(*authentic);
 }
 
-/// Whose approval counts is of now, like all trust: of the profile of the same name, if there is one
-/// still.
+/// Whose approval counts is of now, like all trust: of the profile of the same name, if there is
+/// one still.
 const policy::Profile& Relay::current_trust(const policy::Profile& profile) const {
     const policy::ProfilePtr same = find_profile(settings_, profile.name);
     return same != nullptr ? *same : profile;

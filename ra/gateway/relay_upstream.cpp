@@ -30,9 +30,13 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
     progress_.held->on_failure = OnFailure::finish;
     if (progress_.with_digests) progress_.ended.digests.answered = crypto::sha256(answered->der);
     progress_.held->record.url = answered->url;
-    Asked asked{
-        message.type,      progress_.held->record, progress_.transaction_id, progress_.sender_nonce,
-        request.profile(), *upstream,              request.origin().subject};
+    Asked asked{message.type,
+                progress_.held->record,
+                progress_.transaction_id,
+                progress_.sender_nonce,
+                request.profile(),
+                *upstream,
+                request.origin().subject};
     AnswerKey answer_key;
     if (progress_.mac != nullptr &&
         !policy::replaces_protection(progress_.held->record.treatment)) {
@@ -113,7 +117,8 @@ asio::awaitable<Outcome<Treated>> Relay::treat_for(const policy::ProvenRequest& 
                                                    const UpstreamSettings& upstream) {
     const Record& record = progress_.held->record;
     progress_.ended.treatment = to_string(record.treatment);
-    const crypto::CredentialPtr credential = pinned_credential(upstream.credential, record.credential);
+    const crypto::CredentialPtr credential =
+        pinned_credential(upstream.credential, record.credential);
     const ToTreat wanted{request.message(), outer_ ? &outer_->message() : nullptr,
                          amended_ ? &*amended_ : nullptr, record,
                          request.profile().orig_pki_message};
@@ -134,8 +139,7 @@ asio::awaitable<Outcome<Bytes>> Relay::answer_with(MatchedResponse& matched) {
         co_return std::move(matched.parsed).release();
     AnswerProtection protection;
     protection.mac = progress_.mac;
-    protection.credential =
-        pinned_credential(settings_.reply_credential, record.answer_credential);
+    protection.credential = pinned_credential(settings_.reply_credential, record.answer_credential);
     auto made = co_await protect_answer(matched.parsed.message(), record, progress_.sender,
                                         protection, services_.clock.wall_now(), services_.cpu);
     if (made) co_return std::move(*made);

@@ -34,8 +34,8 @@ World::World(std::uint64_t seed, bool trace)
       chains_{kernel} {
     const gateway::SnapshotPtr first = snapshot();
     for (std::size_t i = 0; i < kWorkers; ++i) {
-        const gateway::Services services{store_, inventory_, audit_,          pool_,  kernel,
-                                         kernel, kernel.random(), chains_};
+        const gateway::Services services{store_, inventory_, audit_,          pool_,
+                                         kernel, kernel,     kernel.random(), chains_};
         workers_.push_back(std::make_unique<gateway::Gateway>(services, first));
     }
 }

@@ -106,7 +106,8 @@ public:
         snapshot->settings = settings;
         snapshot->upstreams["ca"] = {std::shared_ptr<void>{}, &upstream};  // the world's own
         gateway_.emplace(
-            gateway::Services{store, inventory, audit, pool, clock, timers, random, chains, &gate}, snapshot);
+            gateway::Services{store, inventory, audit, pool, clock, timers, random, chains, &gate},
+            snapshot);
     }
 
     void add(std::string_view name, std::string_view octets, bool generated,
