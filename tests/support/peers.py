@@ -14,6 +14,7 @@ KEY_ALGORITHMS = {
     "p384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
     "p521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
     "ed25519": ["-algorithm", "ED25519"],
+    "ed448": ["-algorithm", "ED448"],
 }
 EKU_CMC_CA = "1.3.6.1.5.5.7.3.27"  # id-kp-cmcCA: may answer for the CA
 
@@ -30,9 +31,9 @@ def openssl(*arguments):
 class Program:
     """A child process whose output is read as it comes; ended, at the latest, with its block."""
 
-    def __init__(self, command, environment=None):
+    def __init__(self, command, environment=None, stdin=subprocess.DEVNULL):
         self.command = list(map(str, command))
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(self.command, stdin=stdin, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace",
                                         env=environment)
         self._lines, self._news = [], threading.Condition()

@@ -97,7 +97,7 @@ ByteView TestCa::certificate_for(const cmp::PKIMessage& request) {
 int serve_test_ca(std::uint16_t port, std::chrono::milliseconds delay, unsigned threads,
                   std::shared_ptr<const TestPki> pki) {
     using namespace transports;
-    const EndSignals signals;
+    const Signals signals;
     common::Workers workers{threads, [](std::string_view where, std::exception_ptr fault) {
                                 try {
                                     std::rethrow_exception(std::move(fault));
