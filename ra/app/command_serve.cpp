@@ -13,6 +13,7 @@
 #include "ra/app/process.h"
 #include "ra/app/ready.h"
 #include "ra/app/reload.h"
+#include "ra/app/secret_endpoints.h"
 #include "ra/app/version.h"
 
 namespace ra::app {
@@ -55,6 +56,7 @@ int serve(const std::string& path) {
     Reloader reloader{*server, config, lab_ca, log};
     admin::Admin admin;
     add_operations(admin, *server, [&reloader](auto done) { reloader.ask(std::move(done)); });
+    add_secret_endpoints(admin, server->secrets(), clock);
     AdminServer admin_server{config.admin, admin, log};
     reloader.also(admin_server);
     server->start();

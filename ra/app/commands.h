@@ -20,6 +20,7 @@ void add_check(CLI::App& app, Run& run);
 void add_doctor(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
 void add_reload(CLI::App& app, Run& run);
+void add_secret(CLI::App& app, Run& run);
 void add_status(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 void add_version(CLI::App& app, Run& run);

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
     ra::app::add_audit(app, run);
     ra::app::add_doctor(app, run);
     ra::app::add_inspect(app, run);
+    ra::app::add_secret(app, run);
     ra::app::add_status(app, run);
     ra::app::add_reload(app, run);
     ra::app::add_bench(app, run);

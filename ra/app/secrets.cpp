@@ -102,10 +102,11 @@ boost::asio::awaitable<std::string> add_secret(gateway::Secrets& secrets, Secret
         throw std::invalid_argument("a secret has 4 to 128 octets");
     std::string reference =
         order.reference.empty() ? random_digits(random, kReferenceDigits) : order.reference;
-    if (reference.size() > kMostReference || !is_printable(reference)) {
+    if (reference.size() > kMostReference || !is_printable(reference) ||
+        reference.find_first_of("/%?#") != std::string::npos) {
         throw std::invalid_argument(
-            "a reference is 1 to 64 printable characters without blanks: it is the device's "
-            "senderKID and CN");
+            "a reference is 1 to 64 printable characters without blanks and / % ? #: it is the "
+            "device's senderKID and CN");
     }
     made.reference = to_bytes(as_bytes(reference));
     made.octets = Secret{to_bytes(as_bytes(secret))};
@@ -116,7 +117,7 @@ boost::asio::awaitable<std::string> add_secret(gateway::Secrets& secrets, Secret
 
     json::object told;
     told["reference"] = reference;
-    told["secret"] = secret;
+    if (made.generated) told["secret"] = secret;
     told["generated"] = made.generated;
     if (!made.profile.empty()) told["profile"] = made.profile;
     if (made.uses) told["uses"] = *made.uses;

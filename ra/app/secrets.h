@@ -33,8 +33,8 @@ struct SecretFault : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Makes it. What the device needs, as a JSON object with "reference" and "secret": the only time
-/// the latter is told. Throws SecretFault, std::invalid_argument.
+/// Makes it. What the device needs, as a JSON object with "reference" and, if generated, "secret":
+/// the only time that is told. Throws SecretFault, std::invalid_argument.
 [[nodiscard]] boost::asio::awaitable<std::string> add_secret(gateway::Secrets& secrets,
                                                              SecretOrder order, Random& random,
                                                              WallTime now);

@@ -55,6 +55,9 @@ public:
     /// they began with. Workers and store stay as they are. On the thread that made this.
     void reload(const config::Config& config, gateway::SettingsPtr settings);
 
+    /// The store's; any thread, until this goes.
+    [[nodiscard]] gateway::Secrets& secrets() noexcept { return store_->secrets(); }
+
     /// A URL somebody can use now.
     struct Served {
         std::string listener;

@@ -17,6 +17,8 @@ from peers import MockCa, Pki, Program, openssl  # noqa: E402
 SECRET = "k7w2m4q6z3x5v7t2r4p6n3l5j7h2f4d6"
 CONFIG = """
 workers = 2
+[store]
+kind = "memory"
 [[listener]]
 url = "http://127.0.0.1:0"
 [[upstream]]

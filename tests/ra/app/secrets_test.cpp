@@ -63,6 +63,7 @@ TEST_SUITE("ra/app") {
             R"({"reference": "press-17", "secret": "1234567", "profile": "line-3", "uses": 0,
                 "expires": "7d"})");
         CHECK_FALSE(made.at("generated").as_bool());
+        CHECK_FALSE(made.contains("secret"));
         CHECK_FALSE(made.contains("uses"));
         CHECK(made.at("expires").as_string() == config::time_text(kept.clock.wall_now() + 7 * 24h));
         const auto known = test::run(kept.store.find_secret(as_bytes("press-17")));
@@ -88,6 +89,7 @@ TEST_SUITE("ra/app") {
                                     R"({"reference": ""})",
                                     R"({"reference": 17})",
                                     R"({"reference": "with blank"})",
+                                    R"({"reference": "a/b"})",
                                     R"({"reference": "line\nbreak"})",
                                     R"({"secret": ""})",
                                     R"({"secret": "abc"})",
