@@ -158,22 +158,20 @@ void PlainStream::close() noexcept {
 }
 
 std::optional<PlainStream::LocalPeer> PlainStream::local_peer() const {
-    // asio's native_handle() is not const, and changes nothing.
-    const int socket = const_cast<Worker::Descriptor&>(socket_).native_handle();
     int domain = 0;
     socklen_t size = sizeof domain;
-    if (getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
+    if (getsockopt(socket_, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
         return std::nullopt;
     ucred who{};
     size = sizeof who;
-    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return std::nullopt;
+    if (getsockopt(socket_, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return std::nullopt;
     LocalPeer peer{who.uid, static_cast<std::uint32_t>(who.pid), {}};
     std::vector<gid_t> groups(64);
     size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
-    int got = getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+    int got = getsockopt(socket_, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
     if (got < 0 && errno == ERANGE) {
         groups.resize(size / sizeof(gid_t));
-        got = getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+        got = getsockopt(socket_, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
     }
     groups.resize(got < 0 ? 0 : size / sizeof(gid_t));
     groups.push_back(who.gid);
