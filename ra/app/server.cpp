@@ -79,7 +79,8 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
 }
 
 void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
-    asio::io_context io;
+    asio::io_context& io = before_start_;
+    io.restart();
     std::exception_ptr failed;
     const auto add = [&]() -> asio::awaitable<void> {
         for (gateway::NewSecret& secret : secrets) {

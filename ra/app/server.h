@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -103,6 +104,9 @@ private:
     bool started_ = false;
     std::atomic<bool> draining_ = false;
     std::vector<Samples> more_samples_;
+    /// What add_secrets() runs on. Outlives the store's thread, which may still be inside post()
+    /// when what it resumed here has ended.
+    boost::asio::io_context before_start_;
     std::unique_ptr<StoreHost> store_;
     std::unique_ptr<store::MemoryInventory> inventory_;
     std::unique_ptr<gateway::SecretGate> secrets_;
