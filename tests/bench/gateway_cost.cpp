@@ -7,6 +7,7 @@
 #include "ra/app/config/load.h"
 #include "ra/gateway/gateway.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "tests/bench/in_process.h"
 #include "tests/support/run.h"
 #include "transports/common/worker.h"
@@ -109,18 +110,12 @@ struct NoCpuPool final : gateway::CpuPool {
 /// One worker: its messages, one after the other.
 class Lane {
 public:
-    Lane(const Messages& messages, gateway::Store& store, gateway::SettingsPtr settings)
+    Lane(const Messages& messages, gateway::Store& store, gateway::Inventory& inventory,
+         gateway::SettingsPtr settings)
         : messages_{messages},
-          upstream_{messages},
-          gateway_{gateway::Services{store,
-                                     {{"ca", &upstream_}},
-                                     audit_,
-                                     cpu_,
-                                     clock_,
-                                     worker_,
-                                     worker_.random(),
-                                     chains_},
-                   std::move(settings)} {}
+          gateway_{gateway::Services{store, inventory, audit_, cpu_, clock_, worker_,
+                                     worker_.random(), chains_},
+                   snapshot(messages, std::move(settings))} {}
 
     /// On a thread of its own; CPU microseconds.
     double run() {
@@ -133,6 +128,13 @@ public:
     }
 
 private:
+    static gateway::SnapshotPtr snapshot(const Messages& messages, gateway::SettingsPtr settings) {
+        auto made = std::make_shared<gateway::Snapshot>();
+        made->settings = std::move(settings);
+        made->upstreams.emplace("ca", std::make_shared<Replay>(messages));
+        return made;
+    }
+
     asio::awaitable<void> serve() {
         for (const Bytes& request : messages_.requests) {
             Arrival arrival;
@@ -150,7 +152,6 @@ private:
     NoAudit audit_;
     NoCpuPool cpu_;
     crypto::ChainVerifier chains_{clock_};
-    Replay upstream_;
     transports::common::Worker worker_{{}};
     gateway::Gateway gateway_;
 };
@@ -167,7 +168,9 @@ double gateway_cost(const std::string& pki_folder, bool opaque, unsigned threads
     store::MemorySettings bounds;
     bounds.open_per_principal = bounds.open;
     bounds.remembered_per_principal = bounds.remembered;
+    bounds.opaque_percent = 100;
     store::Memory store{clock, random, bounds};
+    store::MemoryInventory inventory;
 
     std::vector<Messages> made;
     for (unsigned i = 0; i < threads; ++i) made.push_back(make_messages(pki, opaque, messages));
@@ -177,7 +180,7 @@ double gateway_cost(const std::string& pki_folder, bool opaque, unsigned threads
     std::vector<std::jthread> running;
     for (unsigned i = 0; i < threads; ++i) {
         running.emplace_back([&, i] {
-            Lane lane{made[i], store, settings};
+            Lane lane{made[i], store, inventory, settings};
             together.arrive_and_wait();
             try {
                 took[i] = lane.run();

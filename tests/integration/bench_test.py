@@ -16,6 +16,8 @@ from peers import Program, openssl  # noqa: E402
 GATEWAY = """\
 version = 1
 workers = 1
+[store]
+kind = "memory"
 [[listener]]
 url = "http://127.0.0.1:0"
 [[upstream]]
