@@ -25,6 +25,7 @@ drain_timeout = "2s"
 [log]
 format = "json"
 [store]
+kind = "memory"
 remembered_per_principal = 1000000
 [[listener]]
 name = "front"
@@ -133,11 +134,11 @@ def refused(programs, folder):
     good = HEAD.format(workers=1, port=port) + OPAQUE.format(ca=9, pool=64, profile="devices")
     with Gateway(programs.cmpgate, folder, good) as gateway, socket.create_server(("127.0.0.1", 0)) as taken:
         rows = {
-            "no TOML": (good + "[[profile\n", [(18, None, "syntax")]),
+            "no TOML": (good + "[[profile\n", [(19, None, "syntax")]),
             "two faults": (good.replace("max_connections", "max_conections").replace('"opaque"', '"opaqe"'),
-                           [(14, 1, "did you mean"), (17, 10, "opaque")]),
+                           [(15, 1, "did you mean"), (18, 10, "opaque")]),
             "file not there": (good.replace("max_connections", 'trust = "file:nix.pem"\nmax_connections'),
-                               [(14, 9, "nix.pem")]),
+                               [(15, 9, "nix.pem")]),
             "workers": (good.replace("workers = 1", "workers = 2"), [(2, 11, "restart")]),
             "store": (good.replace("remembered_per", "open = 10\nremembered_per"), [(6, 1, "restart")]),
             "port taken": (good + SECOND.format(port=taken.getsockname()[1]), [(0, 0, "taken")]),
