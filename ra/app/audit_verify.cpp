@@ -83,6 +83,8 @@ public:
             const bool is_whole = !trail.eof();
             take(line, is_whole);
         }
+        // A crash leaves no line break behind half a line.
+        if (half_ != 0 && !cut_) fault("it is no line of a trail");
         compare();
         return std::move(verdict_);
     }
@@ -101,6 +103,7 @@ private:
         if (body.empty() || error || !value.is_object()) {
             // A crash leaves half a line, and the next start begins a new one.
             half_ = at_;
+            cut_ = !is_whole;
             if (!is_whole) verdict_.warnings.push_back("the last line is incomplete: a crash?");
             return;
         }
@@ -220,6 +223,7 @@ private:
     Verdict verdict_;
     std::uint64_t at_ = 0, half_ = 0, number_ = 0;
     bool good_ = true;
+    bool cut_ = false;
     std::string node_, boot_, last_mac_;
     std::optional<crypto::Sha256> mac_{crypto::Sha256{}};
     std::map<std::pair<std::string, std::uint64_t>, std::string> seen_;

@@ -8,9 +8,9 @@ namespace ra::app {
 
 using transports::common::TlsTicketKeys;
 
-TlsKeeper::TlsKeeper(const config::Config& config, Log& log, std::shared_ptr<TlsTicketKeys> tickets)
+TlsKeeper::TlsKeeper(const config::Config& config, Log& log, const TlsKeeper* before)
     : log_{log},
-      tickets_{tickets != nullptr ? std::move(tickets) : std::make_shared<TlsTicketKeys>()} {
+      tickets_{before != nullptr ? before->tickets_ : std::make_shared<TlsTicketKeys>()} {
     const auto name = [](Kept& kept, std::string_view side, const std::string& owner) {
         kept.side = side;
         kept.owner = owner;

@@ -25,6 +25,7 @@ CONFIG = """\
 version = 1
 workers = 2
 hop = "plant-1"
+store = {{ kind = "memory" }}
 [log]
 to = "{log}"
 [audit]

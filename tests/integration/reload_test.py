@@ -25,6 +25,7 @@ drain_timeout = "2s"
 [log]
 format = "json"
 [store]
+kind = "memory"
 remembered_per_principal = 1000000
 [[listener]]
 name = "front"
@@ -92,7 +93,7 @@ class Gateway(Program):
 
 def under_load(programs, folder):
     """Kept-alive connections, open transactions: 20 reloads that change all that can be changed."""
-    bench = Program([programs.bench, "ca"])
+    bench = Program([programs.cmpgate, "bench", "--ca"])
     with bench:
         ca = int(bench.wait_for(r"listening on (\d+)")[1])
         port, second = free_port(), free_port()
@@ -102,8 +103,8 @@ def under_load(programs, folder):
                + SECOND.format(port=second)).replace("workers", 'hop = "other"\nworkers')
         with Gateway(programs.cmpgate, folder, one) as gateway:
             transactions = 30_000
-            with subprocess.Popen([programs.bench, "load", "--json", "--cert-conf", "--port", str(port), "--connections",
-                                   "32", "--transactions", str(transactions)], stdout=subprocess.PIPE,
+            with subprocess.Popen([programs.cmpgate, "bench", f"http://127.0.0.1:{port}/.well-known/cmp", "--json", "--prebuilt",
+                                   "--confirm", "--connections", "32", "--requests", str(transactions)], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True) as load:
                 try:
                     for turn in range(20):
@@ -133,11 +134,11 @@ def refused(programs, folder):
     good = HEAD.format(workers=1, port=port) + OPAQUE.format(ca=9, pool=64, profile="devices")
     with Gateway(programs.cmpgate, folder, good) as gateway, socket.create_server(("127.0.0.1", 0)) as taken:
         rows = {
-            "no TOML": (good + "[[profile\n", [(18, None, "syntax")]),
+            "no TOML": (good + "[[profile\n", [(19, None, "syntax")]),
             "two faults": (good.replace("max_connections", "max_conections").replace('"opaque"', '"opaqe"'),
-                           [(14, 1, "did you mean"), (17, 10, "opaque")]),
+                           [(15, 1, "did you mean"), (18, 10, "opaque")]),
             "file not there": (good.replace("max_connections", 'trust = "file:nix.pem"\nmax_connections'),
-                               [(14, 9, "nix.pem")]),
+                               [(15, 9, "nix.pem")]),
             "workers": (good.replace("workers = 1", "workers = 2"), [(2, 11, "restart")]),
             "store": (good.replace("remembered_per", "open = 10\nremembered_per"), [(6, 1, "restart")]),
             "port taken": (good + SECOND.format(port=taken.getsockname()[1]), [(0, 0, "taken")]),
@@ -242,10 +243,9 @@ def moves_its_log(programs, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cmpgate", required=True, type=pathlib.Path)
-    parser.add_argument("--bench", required=True, type=pathlib.Path)
     parser.add_argument("--only")
     programs = parser.parse_args()
-    programs.cmpgate, programs.bench = programs.cmpgate.resolve(), programs.bench.resolve()
+    programs.cmpgate = programs.cmpgate.resolve()
     for test in (under_load, refused, files_again, tells_its_manager, moves_its_log):
         if programs.only not in (None, test.__name__):
             continue
