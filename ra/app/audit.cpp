@@ -120,6 +120,11 @@ std::string WorkerAudit::audit_fields(const gateway::Ended& ended) const {
     text("sender", claimed_sender(ended.sender));
     if (ended.principal) text("principal", to_hex(ended.principal->digest));
     line += ended.verified ? ",\"verified\":true" : ",\"verified\":false";
+    if (ended.approver != nullptr) {
+        text("approver", asn1::name_text(ended.approver->subject()));
+        text("approver_sha256", to_hex(ended.approver->digest()));
+    }
+    text("treatment", ended.treatment);
     text("transactionID", to_hex(ended.transaction_id));
     text("upstream", ended.upstream);
     text("peer", ended.peer);

@@ -11,6 +11,7 @@
 #include "ra/crypto/protection.h"
 #include "ra/gateway/gateway.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "ra/upstream/client.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/messages.h"
@@ -95,8 +96,8 @@ gateway::SettingsPtr settings(policy::Treatment treatment) {
 class Figure {
 public:
     explicit Figure(policy::Treatment treatment)
-        : gateway_{{store_, {{"ca", &upstream_}}, audit_, pool_, clock_, timers_, random_, chains_},
-                   settings(treatment)} {}
+        : gateway_{{store_, inventory_, audit_, pool_, clock_, timers_, random_, chains_},
+                   snapshot(settings(treatment))} {}
 
     /// CPU of one ir and its ip, by the gateway.
     double exchanges(unsigned count) {
@@ -113,6 +114,13 @@ public:
     }
 
 private:
+    gateway::SnapshotPtr snapshot(gateway::SettingsPtr of) {
+        auto made = std::make_shared<gateway::Snapshot>();
+        made->settings = std::move(of);
+        made->upstreams["ca"] = {std::shared_ptr<void>{}, &upstream_};
+        return made;
+    }
+
     Bytes prepare() {
         const Pki& pki = Pki::get();
         const Pki::Device& device = pki.devices.front();
@@ -137,6 +145,7 @@ private:
     ReadyCa ca_;
     upstream::Local upstream_{ca_};
     store::Memory store_{clock_, random_, store_settings()};
+    store::MemoryInventory inventory_;
     NoAudit audit_;
     NoPool pool_;
     NoTimers timers_;

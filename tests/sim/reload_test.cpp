@@ -9,6 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr Way kWay = Way::bare;
 using Change = std::function<void(gateway::Settings&)>;
 
 /// A device between ip and certConf while the configuration changes.
@@ -16,7 +17,7 @@ class Enrolment {
 public:
     Enrolment(World& world, Change change, Span grace)
         : world_{world}, change_{std::move(change)}, grace_{grace} {
-        envelope_ = Device::envelope(0, true);
+        envelope_ = Device::envelope(0, kWay);
         envelope_.transaction_id = world.kernel.random().octets(16);
     }
 
@@ -38,13 +39,13 @@ private:
         envelope_.recip_nonce = ca_nonce_;
         envelope_.time = world_.kernel.wall_now();
         const Bytes octets = test::build_message(envelope_, body);
-        world_.ca.expect(octets);
-        const Reply reply = co_await world_.call(octets, true, envelope_.transaction_id, true);
+        world_.ca.expect(octets, kWay);
+        const Reply reply = co_await world_.call(octets, kWay, envelope_.transaction_id, true);
         const Bytes& der = std::get<Answer>(reply).der;
         const cmp::Limits limits;
         const auto answer = cmp::parse_pki_message(der, limits).value();
         answered = answer.type;
-        by_ca = world_.ca.said(der);
+        by_ca = world_.ca.said(der, kWay);
         ca_nonce_ = to_bytes(*answer.header.sender_nonce);
     }
 

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <optional>
+
 #include "ra/gateway/gateway.h"
 #include "ra/store/memory.h"
 #include "ra/store/memory_inventory.h"
@@ -46,7 +48,11 @@ public:
         settings->upstreams.emplace("ca", gateway::UpstreamSettings{});
         settings->reply_credential = Pki::get().gateway;
         settings->signed_refusals_per_second = kBudget;
-        gateway_.use(settings);
+        auto snapshot = std::make_shared<gateway::Snapshot>();
+        snapshot->settings = std::move(settings);
+        gateway_.emplace(
+            gateway::Services{store_, inventory_, audit, cpu_, clock, timers_, random_, chains_},
+            std::move(snapshot));
     }
 
     /// Whether the answer to an ir by this credential (null: nobody's) is signed.
@@ -64,7 +70,7 @@ public:
         Arrival arrival;
         arrival.der = std::move(der);
         arrival.deadline = clock.boot_now() + 30s;
-        const Reply reply = test::run(gateway_.exchange(std::move(arrival)));
+        const Reply reply = test::run(gateway_->exchange(std::move(arrival)));
         const Bytes& answer = std::holds_alternative<Answer>(reply) ? std::get<Answer>(reply).der
                                                                     : std::get<NotCmp>(reply).der;
         const auto parsed = cmp::parse_pki_message(answer, {});
@@ -83,9 +89,7 @@ private:
     Inline cpu_;
     NoTimers timers_;
     crypto::ChainVerifier chains_{clock};
-    gateway::Gateway gateway_{
-        gateway::Services{store_, inventory_, {}, audit, cpu_, clock, timers_, random_, chains_},
-        std::make_shared<gateway::Settings>()};
+    std::optional<gateway::Gateway> gateway_;
 };
 
 }  // namespace

@@ -65,9 +65,8 @@ public:
     /// A gateway that sees this inventory.
     void use_inventory(gateway::Inventory& seen) {
         gateway_.emplace(
-            gateway::Services{
-                store, seen, {{"ca", &local_}}, audit, pool_, clock, timers_, random, chains},
-            std::make_shared<const gateway::Settings>());
+            gateway::Services{store, seen, audit, pool_, clock, timers_, random, chains},
+            snapshot(std::make_shared<gateway::Settings>()));
         use();
     }
 
@@ -80,7 +79,10 @@ public:
         upstream.responder.trust = crypto::TrustStore::of({ca.certificate()});
         upstream.responder.pinned = {ca.responder()};
         settings->upstreams.emplace("ca", std::move(upstream));
-        gateway_->use(std::move(settings));
+        settings->generation = ++generation_;
+        // Nothing stays of what was: the profile of now is what the tests are about.
+        gateway_->use(snapshot(std::move(settings)), clock.boot_now());
+        gateway_->expire(clock.boot_now() + std::chrono::seconds{1});
     }
 
     Heard deliver(Bytes octets, const Way& way = {}) {
@@ -103,6 +105,14 @@ public:
     policy::Profile profile;
 
 private:
+    gateway::SnapshotPtr snapshot(gateway::SettingsPtr settings) {
+        auto made = std::make_shared<gateway::Snapshot>();
+        made->settings = std::move(settings);
+        made->upstreams["ca"] = {std::shared_ptr<void>{}, &local_};  // the gate's own
+        return made;
+    }
+
+    std::uint64_t generation_ = 1;
     InlinePool pool_;
     NoTimers timers_;
     upstream::Local local_;

@@ -14,6 +14,7 @@
 #include "ra/gateway/gateway.h"
 #include "ra/labca/lab_ca.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "ra/upstream/client.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/messages.h"
@@ -134,9 +135,17 @@ public:
         settings->upstreams.emplace("ca", std::move(to));
         settings->reply_credential = own;
         settings->credentials = {own};
-        const gateway::Services services{
-            store_, {{"ca", &upstream_}}, audit, pool_, clock_, timers_, random_, chains_};
-        gateway.emplace(services, settings);
+        const gateway::Services services{store_, inventory_, audit,   pool_,
+                                         clock_, timers_,    random_, chains_};
+        gateway.emplace(services, snapshot(settings));
+    }
+    /// Another configuration; what transactions pinned of the one before stays for an hour, or not.
+    void use(std::shared_ptr<gateway::Settings> next, bool keep) {
+        next->generation = settings->generation + 1;
+        settings = std::move(next);
+        const BootTime now = clock_.boot_now();
+        gateway->use(snapshot(settings), keep ? now + std::chrono::hours{1} : now);
+        gateway->expire(now + std::chrono::seconds{1});
     }
     [[nodiscard]] gateway::Store& store() noexcept { return store_; }
 
@@ -146,6 +155,13 @@ public:
     std::optional<gateway::Gateway> gateway;
 
 private:
+    gateway::SnapshotPtr snapshot(gateway::SettingsPtr of) {
+        auto made = std::make_shared<gateway::Snapshot>();
+        made->settings = std::move(of);
+        made->upstreams["ca"] = {std::shared_ptr<void>{}, &upstream_};  // this hop's own
+        return made;
+    }
+
     test::SeededRandom random_;
     const Clock& clock_;
     upstream::Local upstream_;
@@ -153,6 +169,7 @@ private:
     NoTimers timers_;
     crypto::ChainVerifier chains_;
     store::Memory store_;
+    store::MemoryInventory inventory_;
 };
 
 inline labca::Settings lab_settings() {

@@ -324,7 +324,7 @@ TEST_SUITE("ra/gateway") {
         next->upstreams.at("ca").credential = renewed;
         SUBCASE("still there") {
             next->credentials = {renewed, line.own};
-            line.gateway().use(next);
+            line.hop->use(next, false);
             const Heard done = line.next(confirm(got.certificate()));
             CHECK(done.type() == BodyType::pkiconf);
             CHECK(line.up().signed_by(*line.own));
@@ -336,9 +336,17 @@ TEST_SUITE("ra/gateway") {
             CHECK(fresh.signed_by(*renewed));
             CHECK(line.up().signed_by(*renewed));
         }
+        SUBCASE("with the configuration it began under") {
+            next->credentials = {renewed};
+            line.hop->use(next, true);
+            const Heard done = line.next(confirm(got.certificate()));
+            CHECK(done.type() == BodyType::pkiconf);
+            CHECK(line.up().signed_by(*line.own));
+            CHECK(done.signed_by(*line.own));
+        }
         SUBCASE("gone: nothing is sent under another") {
             next->credentials = {renewed};
-            line.gateway().use(next);
+            line.hop->use(next, false);
             const std::size_t sent = line.hop->tap.up.size();
             const Heard done = line.next(confirm(got.certificate()));
             CHECK(done.refused_for(PKIFailureInfo::systemFailure));
