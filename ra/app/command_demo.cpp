@@ -42,7 +42,7 @@ void print_commands(const Server::Served& served, const std::filesystem::path& d
               << by_device << " -newkey " << in
               << "new.key -subject '/CN=device-2/O=cmpgate demo' -certout none.pem\n"
               << "update the key (kur)\n  " << at << " -cmd kur " << by_new << " -newkey " << in
-              << "next.key -certout updated.pem\n"
+              << "update.key -certout updated.pem\n"
               << "the CA's certificates (genm)\n  " << at << " -cmd genm -infotype caCerts "
               << by_device << '\n'
               << "revoke (rr)\n  " << at << " -cmd rr " << by_new

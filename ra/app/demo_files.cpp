@@ -110,7 +110,7 @@ DemoWorld::DemoWorld(const std::filesystem::path& directory, std::uint16_t port)
     write_credential(directory, "device", *maker.ca.issue_device_certificate("CN=device-1"));
     write_credential(directory, "ra",
                      *lab_ca.ca.issue_device_certificate("CN=Demo RA,O=cmpgate demo"));
-    for (const char* key : {"new.key", "next.key"}) {
+    for (const char* key : {"new.key", "next.key", "update.key"}) {
         write_file(directory / key, crypto::PrivateKey::generate("ec:P-256")->pem());
     }
     write_file(directory / "device-2.secret", secret);

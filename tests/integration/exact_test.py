@@ -25,6 +25,8 @@ ROUNDS = 5  # framings by seed, besides the plain one
 
 OPAQUE = """
 workers = 1
+[store]
+kind = "memory"
 [[listener]]
 url = "http://127.0.0.1:0"
 [[upstream]]
@@ -35,6 +37,8 @@ origin = "opaque"
 """
 VERIFIED = """
 workers = 1
+[store]
+kind = "memory"
 [[listener]]
 url = "http://127.0.0.1:0"
 [[upstream]]

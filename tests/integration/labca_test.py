@@ -146,7 +146,8 @@ def main():
         secret = folder / "secret"
         secret.write_text(SECRET + "\n")
         with Ca(programs.labca, folder / "ca", "--secret", f"ref 1={secret}") as ca:
-            for algorithm in KEY_ALGORITHMS:
+            # openssl 3.0 protects nothing with Ed448.
+            for algorithm in (name for name in KEY_ALGORITHMS if name != "ed448"):
                 for implicit in (False, True):
                     whole_life(ca, algorithm, implicit)
                     print(f"{algorithm} {'implicitConfirm' if implicit else 'certConf'}: ok", flush=True)
