@@ -103,7 +103,10 @@ asio::awaitable<Outcome<Answered>> Relay::submit(BodyType type, ByteView der) {
     }
     if (const auto* not_sent = std::get_if<NotSent>(&result)) {
         co_return Failure{UpstreamFault{"not-sent", PKIFailureInfo::systemUnavail,
-                                        std::string(not_sent->why), false}};
+                                        not_sent->detail.empty()
+                                            ? std::string(not_sent->why)
+                                            : std::string(not_sent->why) + ": " + not_sent->detail,
+                                        false}};
     }
     // Unknown: what changes nothing may be sent again, the rest never (S-04).
     const bool doubtful = cmp::is_state_changing(type);
