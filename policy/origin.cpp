@@ -259,8 +259,14 @@ Judged<AuthenticMessage> conclude_origin(ProfiledMessage message, const OriginPl
     }
 
     const bool under_ra_trust = plan.ra_trust != nullptr && facts.ra_chain.has_value();
-    if (!facts.chain && !under_ra_trust)
-        return untrusted(facts.chain.error(), message.message().type);
+    if (!facts.chain && !under_ra_trust) {
+        Refuse refused = untrusted(facts.chain.error(), message.message().type);
+        // What libcrypto does not know is known by its name, if at all.
+        if (refused.fail_info == PKIFailureInfo::badAlg && header.protection_alg)
+            refused.detail +=
+                "; protected by " + ra::asn1::oid_name(header.protection_alg->algorithm);
+        return refused;
+    }
     const ra::crypto::Chain& chain = facts.chain ? *facts.chain : *facts.ra_chain;
     if (!facts.signature) return unverified(facts.signature.error());
     if (auto signer = check_signer(header, *chain.leaf, message.profile().origin); !signer)

@@ -47,7 +47,10 @@ Decision judge_implicit_confirm(const Facts& facts) {
 /// The name chooses what the CA grants, so it must be one the profile was written for.
 Decision judge_cert_profile(const Facts& facts) {
     constexpr std::string_view kRule = "cert-profile";
-    const bool has_place = asks_for_certificate(facts.type()) || facts.type() == BodyType::genm;
+    // It belongs into what begins a transaction; OpenSSL 3.3 and later repeat it in what follows,
+    // where it chooses nothing any more.
+    const bool has_place = asks_for_certificate(facts.type()) || facts.type() == BodyType::genm ||
+                           facts.type() == BodyType::certConf || facts.type() == BodyType::pollReq;
     if (!has_place)
         return refuse(kRule, PKIFailureInfo::badRequest,
                       "certProfile in " + std::string(to_string(facts.type())));

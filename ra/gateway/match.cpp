@@ -56,6 +56,15 @@ bool is_answer_to(BodyType answer, BodyType asked, BodyType began) noexcept {
     }
 }
 
+/// A certConf's answer may be delayed too (RFC 9483 4.4). Its request is not kept any more once the
+/// certificate has come; of opaque transactions none is, and either may be what is polled for.
+bool confirms_late(BodyType answer, const Asked& asked) noexcept {
+    const BodyType began = asked.record.request_type;
+    return asked.type == BodyType::pollReq && answer == BodyType::pkiconf &&
+           (cmp::is_cert_request(began) || began == BodyType::p10cr) &&
+           asked.record.request == nullptr;
+}
+
 Outcome<void> match_header(const cmp::PKIMessage& answer, const Asked& asked) {
     const cmp::PKIHeader& header = answer.header;
     if (header.pvno != 2 && header.pvno != 3)
@@ -234,7 +243,8 @@ Outcome<Said> match_body(const cmp::PKIMessage& answer, const Asked& asked,
         const bool waiting = error->status.status == PKIStatus::waiting;
         return Said{waiting ? State::expects_poll : State::finished, {}, false};
     }
-    if (!is_answer_to(answer.type, asked.type, asked.record.request_type)) {
+    if (!is_answer_to(answer.type, asked.type, asked.record.request_type) &&
+        !confirms_late(answer.type, asked)) {
         return fault("answer-body-type", std::string(cmp::to_string(answer.type)) + " to " +
                                              std::string(cmp::to_string(asked.type)));
     }

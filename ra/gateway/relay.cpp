@@ -276,6 +276,8 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
     record.state = State::in_flight;
     record.request_digest = digest_;
     record.ee_nonce = progress_.sender_nonce;
+    // A certConf may be delayed as well; then its nonce is the one R-103 speaks of.
+    if (message.type == BodyType::certConf) record.first_nonce = progress_.sender_nonce;
     record.expires = services_.clock.boot_now() + settings_.open_time;
     const AdvanceResult result = co_await services_.store.advance(key, found.version, record);
     const auto* const advanced = std::get_if<Advanced>(&result);

@@ -207,8 +207,9 @@ class World:
                 ca=self.ca(ca), ra=self.ra, secret=self.secrets["right"], origin=origin,
                 responder="shared_secret = true" if shared else 'eku = "cmcCA"',
                 treatment=f'treatment = "{treatment}"')
-            name = f"{ca}-{treatment}-{'mac' if mac else 'signature'}.toml"
-            return self.started(Gateway(self.arguments.cmpgate, self.folder, text, name))
+            own = self.folder / f"{ca}-{treatment}-{'mac' if mac else 'signature'}"  # its store lies there as well
+            own.mkdir()
+            return self.started(Gateway(self.arguments.cmpgate, own, text))
         return self.once(("gateway", ca, treatment, mac), make)
 
     def close(self):

@@ -267,6 +267,22 @@ TEST_SUITE("policy") {
             check(judged(message_with(parts, row.body), device_profile()), row.rule, row.info);
         }
 
+        // OpenSSL 3.3 and later repeat the certProfile of the request in its certConf.
+        HeaderParts repeated;
+        repeated.recip_nonce = Bytes(16, 5);
+        DerWriter names;
+        {
+            const auto list = names.open(Tag::sequence);
+            names.utf8("line-3");
+        }
+        repeated.general_info = pair(cmp::oid::kCertProfile.view(), names.view());
+        Profile listing = device_profile();
+        listing.match.cert_profiles = {"line-3"};
+        check(judged(message_with(repeated, cert_conf({})), listing), "");
+        listing.match.cert_profiles = {"line-4"};
+        check(judged(message_with(repeated, cert_conf({})), listing), "cert-profile",
+              PKIFailureInfo::unacceptedPolicy);
+
         const Bytes value{0x05, 0x00};
         const Row kinds[] = {
             {"InfoTypeAndValue.infoValue: caCerts",
