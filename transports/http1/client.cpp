@@ -5,6 +5,7 @@
 #include <boost/asio/error.hpp>
 #include <charconv>
 #include <stdexcept>
+#include <utility>
 
 #include "transports/common/wakeup.h"
 #include "transports/http1/paths.h"
@@ -126,7 +127,7 @@ asio::awaitable<ra::Sent> HttpCourier::deliver(const ra::Delivery& delivery) {
             keep(std::move(stream));
             co_return std::move(tried.sent);
         }
-        drop(std::move(stream));
+        drop(std::exchange(stream, nullptr));
         // The peer may have closed a pooled connection while our octets were on their way.
         const bool again = tried.untouched || (tried.silent && delivery.repeatable);
         if (!pooled || !again) {
