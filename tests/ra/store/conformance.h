@@ -56,6 +56,10 @@ TEST_CASE_TEMPLATE_DEFINE("S-06: a record keeps what it pins", Harness, store_pi
     CHECK(got.verified);
     CHECK(got.signer == want.signer);
     CHECK(got.responder == want.responder);
+    CHECK(got.treatment == want.treatment);
+    CHECK(got.credential == want.credential);
+    CHECK(got.answer_credential == want.answer_credential);
+    CHECK(got.sent_as_cr == want.sent_as_cr);
     CHECK(got.payer == want.payer);
     CHECK(got.url == want.url);
     CHECK(got.expires == want.expires);

@@ -111,6 +111,10 @@ TEST_SUITE("ra/store") {
         CHECK(got.signer->digest() == want.signer->digest());
         REQUIRE(got.responder != nullptr);
         CHECK(got.responder->digest() == want.responder->digest());
+        CHECK(got.treatment == want.treatment);
+        CHECK(got.credential == want.credential);
+        CHECK(got.answer_credential == want.answer_credential);
+        CHECK(got.sent_as_cr == want.sent_as_cr);
         CHECK(got.payer == want.payer);
         CHECK(got.url == want.url);
         CHECK(got.expires == want.expires);

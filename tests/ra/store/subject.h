@@ -73,6 +73,10 @@ public:
         made.cert_req_id = 7;
         made.implicit_confirm_requested = true;
         made.verified = true;
+        made.treatment = policy::Treatment::raverified;
+        made.credential.fill(0x21);
+        made.answer_credential.fill(0x22);
+        made.sent_as_cr = true;
         made.url = 3;
         made.expires = harness_.now() + seconds{300};
         made.remember_until = harness_.now() + seconds{900};
