@@ -1,6 +1,8 @@
 #include <time.h>
 
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -16,7 +18,6 @@
 #include "tests/support/fake_clock.h"
 #include "tests/support/messages.h"
 #include "tests/support/pki.h"
-#include "tests/support/run.h"
 #include "tests/support/seeded_random.h"
 
 /// Figure 3: what an ir and its ip cost a gateway that re-protects both, against the signatures it
@@ -108,7 +109,12 @@ public:
             Arrival arrival;
             arrival.der = std::move(request);
             arrival.deadline = clock_.boot_now() + std::chrono::seconds{30};
-            (void)test::run(gateway_.exchange(std::move(arrival)));
+            io_.restart();
+            boost::asio::co_spawn(io_, gateway_.exchange(std::move(arrival)),
+                                  [](const std::exception_ptr& failed, const Reply&) {
+                                      if (failed) std::rethrow_exception(failed);
+                                  });
+            io_.run();
         }
         return (cpu_microseconds() - begun) / count;
     }
@@ -140,6 +146,7 @@ private:
         return request;
     }
 
+    boost::asio::io_context io_{1};  // one: making it costs as much as a signature
     test::FakeClock clock_{Pki::kNow};
     test::SeededRandom random_{5};
     ReadyCa ca_;
