@@ -5,7 +5,6 @@ once, stands nowhere in the clear, is good for as many certificates as it says, 
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -15,41 +14,7 @@ sys.path.insert(0, str(ROOT / "tests/integration"))
 from gateway import Gateway  # noqa: E402
 from mac_test import Run  # noqa: E402
 from peers import Pki, Program  # noqa: E402
-
-CONFIG = """
-workers = 1
-[[listener]]
-url = "http://127.0.0.1:0"
-[[upstream]]
-url = "{ca}"
-responder = {{ shared_secret = true }}
-[[profile]]
-name = "bootstrap"
-origin = {{ mac = "secrets" }}
-rules = {{ key = ["ec:P-256"], subject = "CN=${{sender.CN}},O=Example" }}
-[store]
-kind = "sqlite"
-path = "{store}"
-"""
-
-
-class Secrets:
-    """The command, on one configuration."""
-
-    def __init__(self, cmpgate, config):
-        self.cmpgate, self.config = cmpgate, config
-
-    def run(self, *arguments, stdin="", good=True):
-        done = subprocess.run([self.cmpgate, "secret", arguments[0], "-c", self.config, *arguments[1:]], input=stdin,
-                              capture_output=True, text=True, timeout=60, check=False)
-        assert (done.returncode == 0) == good, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout if good else done.stderr
-
-    def add(self, *arguments, **options):
-        return json.loads(self.run("add", "--json", *arguments, **options))
-
-    def list(self):
-        return {one["reference"]: one for one in json.loads(self.run("list", "--json"))}
+from secret_test import CONFIG, Secrets  # noqa: E402
 
 
 def main():
@@ -62,7 +27,8 @@ def main():
         store = folder / "store"
         store.mkdir(mode=0o700)
         config = folder / "cmpgate.toml"
-        text = CONFIG.format(ca="http://127.0.0.1:9/", store=store / "cmpgate.db")
+        rest = f'store = {{ kind = "sqlite", path = "{store / "cmpgate.db"}" }}'
+        text = CONFIG.format(ca="http://127.0.0.1:9/", rest=rest)
         config.write_text("version = 1\n" + text, encoding="utf-8")
         secrets = Secrets(arguments.cmpgate, config)
 
@@ -92,7 +58,7 @@ def main():
         ca = Program([arguments.labca, "--port", "0", "--secret", f"press-17={told}", "--write", root])
         with ca:
             port = int(ca.wait_for(r"127\.0\.0\.1:(\d+)")[1])
-            text = CONFIG.format(ca=f"http://127.0.0.1:{port}/.well-known/cmp", store=store / "cmpgate.db")
+            text = CONFIG.format(ca=f"http://127.0.0.1:{port}/.well-known/cmp", rest=rest)
             enrolment = ["-newkey", pki.key("device", "p256"), "-subject", "/CN=press-17/O=Example", "-trusted",
                          root / "root.pem"]
             with Gateway(arguments.cmpgate, folder, text) as gateway:

@@ -18,6 +18,7 @@ from peers import Pki, Program  # noqa: E402
 
 CONFIG = """
 workers = 1
+{rest}
 [[listener]]
 url = "http://127.0.0.1:0"
 [[upstream]]
@@ -27,10 +28,6 @@ responder = {{ shared_secret = true }}
 name = "bootstrap"
 origin = {{ mac = "secrets" }}
 rules = {{ key = ["ec:P-256"], subject = "CN=${{sender.CN}},O=Example" }}
-[store]
-kind = "memory"
-[admin]
-url = "unix:{admin}"
 """
 
 
@@ -66,7 +63,8 @@ def main():
         enrolment = ["-newkey", pki.key("device", "p256"), "-subject", "/CN=press-17/O=Example"]
 
         def config(port):
-            return CONFIG.format(ca=f"http://127.0.0.1:{port}/.well-known/cmp", admin=folder / "admin.sock")
+            return CONFIG.format(ca=f"http://127.0.0.1:{port}/.well-known/cmp",
+                                 rest=f'store.kind = "memory"\nadmin.url = "unix:{folder / "admin.sock"}"')
 
         secrets = Secrets(arguments.cmpgate, folder / "cmpgate.toml")
         (folder / "cmpgate.toml").write_text("version = 1\n" + config(9), encoding="utf-8")

@@ -136,6 +136,12 @@ class Message:
         return None
 
 
+def extra_certificates(der):
+    """The certificates (DER) in a message's extraCerts."""
+    field = next((content for tag, content, _ in Message(der).rest if tag == 0xa1), None)
+    return [whole for _, _, whole in split(split(field)[0][1])] if field else []
+
+
 class Seeded:
     """The same octets for the same seed, whatever Python it is."""
 

@@ -1,0 +1,141 @@
+"""Every door a device may come in by, each opened by a client nobody here wrote, and every way to a CA (python3 stdlib,
+curl). A door carries one DER message to one gateway and brings the answer back; it knows nothing of CMP."""
+
+import hashlib
+import http.server
+import re
+import subprocess
+import tempfile
+import threading
+
+PATH = "/.well-known/cmp"
+
+
+class Door:
+    """One way in. `config` is its [[listener]] (doors that share one are told apart by what the client speaks),
+    `found` takes its address from the gateway's log, `send` brings one message."""
+
+    name, listener = "", ""
+
+    def config(self, world):
+        raise NotImplementedError
+
+    def found(self, gateway, world):
+        raise NotImplementedError
+
+    def send(self, der, label):
+        raise NotImplementedError
+
+
+class CurlDoor(Door):
+    """HTTP in its versions, by curl."""
+
+    def __init__(self, name, listener, scheme, *options):
+        self.name, self.listener, self.scheme, self.options = name, listener, scheme, options
+
+    def config(self, world):
+        tls = f'tls = {{ certificate = "file:{world.tls[0]}", key = "file:{world.tls[1]}" }}\n' if self.scheme == "https" else ""
+        return f'url = "{self.scheme}://127.0.0.1:0"\n{tls}'
+
+    def found(self, gateway, world):
+        self.port = int(gateway.wait_for(rf"{self.scheme}://127\.0\.0\.1:([1-9]\d*){re.escape(PATH)}")[1])
+        self.root = world.tls_root
+
+    def send(self, der, label):
+        with tempfile.NamedTemporaryFile(prefix="cmpgate-door-") as body:
+            body.write(der)
+            body.flush()
+            done = subprocess.run(
+                ["curl", "-sS", "--max-time", "20", "--resolve", f"localhost:{self.port}:127.0.0.1", "--cacert", self.root,
+                 "-H", "Content-Type: application/pkixcmp", "-H", "Expect:", "--data-binary", f"@{body.name}",
+                 "-w", "%{stderr}%{http_code} %{http_version}", *self.options,
+                 f"{self.scheme}://localhost:{self.port}{PATH}/p/{label}"],
+                capture_output=True, timeout=30, check=False, stdin=subprocess.DEVNULL)
+        if done.returncode or not done.stderr.startswith(b"200 "):
+            raise RuntimeError(f"{self.name}: curl ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+        return done.stdout
+
+
+def doors():
+    """All of them, by name. Those of one listener stand next to each other."""
+    every = [
+        CurlDoor("http", "plain", "http", "--http1.1"),
+        CurlDoor("http-chunked", "plain", "http", "--http1.1", "-H", "Transfer-Encoding: chunked"),
+        CurlDoor("h2c", "plain", "http", "--http2-prior-knowledge"),
+        CurlDoor("https", "secure", "https", "--http1.1"),
+        CurlDoor("h2", "secure", "https", "--http2"),
+    ]
+    return {door.name: door for door in every}
+
+
+class Way:
+    """One way on: the [[upstream]] that leads from the near gateway to a door of the far one."""
+
+    def __init__(self, name, door, url, *keys):
+        self.name, self.door, self.url, self.keys = name, door, url, keys
+
+    def config(self, far):
+        text = f'name = "{self.name}"\nurl = "{self.url.format(port=far.doors[self.door].port if self.door else 0)}"\n'
+        return text + "".join(key.format(world=far.world) + "\n" for key in self.keys)
+
+
+TLS = 'tls = {{ trust = "file:{world.tls_root}" }}'
+
+
+def ways():
+    every = [
+        Way("http", "http", "http://127.0.0.1:{port}" + PATH, 'http2 = "never"'),
+        Way("h2c", "h2c", "http://127.0.0.1:{port}" + PATH, 'http2 = "prior-knowledge"'),
+        Way("https", "https", "https://localhost:{port}" + PATH, 'http2 = "never"', TLS),
+        Way("h2", "h2", "https://localhost:{port}" + PATH, TLS),
+        Way("labca", None, "labca:"),
+    ]
+    return {way.name: way for way in every}
+
+
+class Bridge:
+    """An HTTP server for `openssl cmp`, which speaks nothing else: what is posted to /DOOR/LABEL goes through that door
+    as it is, and so does the answer. It keeps both."""
+
+    def __init__(self, gates):
+        self.gates, self.passed, self.faults, self.lock = gates, {}, {}, threading.Lock()
+        bridge = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):  # noqa: N802 - as the base class wants it
+                _, door, label = self.path.split("/")
+                der = self.rfile.read(int(self.headers["Content-Length"]))
+                try:
+                    answer = bridge.gates[door].send(der, label)
+                except Exception as fault:  # noqa: BLE001 - told by the test
+                    with bridge.lock:
+                        bridge.faults.setdefault((door, label), []).append(repr(fault))
+                    self.send_error(502)
+                    return
+                with bridge.lock:
+                    bridge.passed.setdefault((door, label), []).append((der, answer))
+                self.send_response(200)
+                self.send_header("Content-Type", "application/pkixcmp")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def digest(octets):
+    return hashlib.sha256(octets).hexdigest()
