@@ -22,13 +22,13 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 from gateway import Gateway  # noqa: E402
-from peers import Pki, Program  # noqa: E402
+from matrix import summary  # noqa: E402
+from peers import EKU_CMC_RA, Pki, Program, configuration_fault  # noqa: E402
 
 TABLE = HERE / "bouncycastle.tsv"
 SOURCES = HERE / "bouncycastle"
 SKIPPED = 77
 REFERENCE, SECRET = "press-17", "k7w2m4q6z3x5v7t2r4p6n3l5j7h2f4d6"
-EKU_CMC_RA = "1.3.6.1.5.5.7.3.28"
 KEYS = ("ec", "rsa", "ed25519", "ed448")
 OPENSSL_KEYS = {"ec": "p256"}
 
@@ -40,7 +40,7 @@ url = "http://127.0.0.1:0"
 name = "ca"
 url = "{ca.url}"
 trust = "file:{ca.root}"
-responder = {{ {responder} }}
+responder = {{ eku = "cmcCA"{shares} }}
 ca_pubs = ["file:{ca.root}"]
 credential = "ra"
 [[credential]]
@@ -49,10 +49,11 @@ certificate = "file:{ra.certificate}"
 key = "file:{ra.key}"
 [[profile]]
 name = "devices"
-match = {{ operations = ["ir", "cr", "kur", "p10cr"] }}
+match = {{ operations = [{operations}] }}
 origin = {{ {origin} }}
 rules = {{ subject = "CN=${{sender.CN}}" }}
 {treatment}
+ra = {{ trust = "file:{ras.root}", allow = ["nested"] }}
 [[secret]]
 reference = "press-17"
 secret = "file:{secret}"
@@ -143,9 +144,9 @@ class BouncyCa:
 class LabCa(Program):
     """The project's lab CA."""
 
-    def __init__(self, program, folder, trusted, secret):
+    def __init__(self, program, folder, trusted, ra_trusted, secret):
         folder.mkdir()
-        super().__init__([program, "--trust", trusted, "--secret", f"{REFERENCE}={secret}", "--write", folder])
+        super().__init__([program, "--trust", trusted, "--ra-trust", ra_trusted, "--secret", f"{REFERENCE}={secret}", "--write", folder])
         self.url = self.wait_for(r"(http://127\.0\.0\.1:\d+\S*)")[1]
         self.root = folder / "root.pem"
 
@@ -157,6 +158,7 @@ class World:
         self.arguments, self.folder, self.peers = arguments, folder, peers
         self.pki, self.ras = Pki(folder / "pki"), Pki(folder / "ra-pki", "RA Root")
         self.ra = self.ras.issue("ra", "p256", "/CN=Gateway", EKU_CMC_RA)
+        self.first_ra = self.ras.issue("first-ra", "p256", "/CN=First RA", EKU_CMC_RA)
         self.trusted = folder / "ca-trusts.pem"
         self.trusted.write_text(self.pki.root.read_text() + self.ras.root.read_text())
         self.secrets = {}
@@ -187,7 +189,7 @@ class World:
     def ca(self, name):
         def make():
             if name == "lab":
-                return self.started(LabCa(self.arguments.labca, self.folder / "lab", self.pki.root, self.secrets["right"]))
+                return self.started(LabCa(self.arguments.labca, self.folder / "lab", self.pki.root, self.ras.root, self.secrets["right"]))
             return BouncyCa(self.peers, self.folder / f"ca-{name}.pem", self.new_key(name), self.new_key(name), self.trusted, self.ras.root, self.secrets["right"])
         return self.once(("ca", name), make)
 
@@ -199,18 +201,26 @@ class World:
             return path
         return self.once(("trust", ca), make)
 
-    def gateway(self, ca, treatment, mac):
+    def gateway(self, cell, mac):
+        """What a gateway of this treatment and operation does not start with is an outcome, too."""
+        operation = "kur" if cell.operation == "kur" else "enrol"  # kur is never re-protected
+
         def make():
-            origin = 'mac = "secrets"' if mac else f'signature = {{ trust = "file:{self.pki.root}" }}'
-            shared = mac and treatment == "forward"
+            treatment = '{ nested = "unwrap" }' if cell.treatment == "unwrap" else f'"{cell.treatment}"'
+            if cell.treatment == "raverified":
+                treatment += '\namend = { subject = "CN=${sender.CN},O=Amended" }'
             text = GATEWAY.format(
-                ca=self.ca(ca), ra=self.ra, secret=self.secrets["right"], origin=origin,
-                responder="shared_secret = true" if shared else 'eku = "cmcCA"',
-                treatment=f'treatment = "{treatment}"')
-            own = self.folder / f"{ca}-{treatment}-{'mac' if mac else 'signature'}"  # its store lies there as well
+                ca=self.ca(cell.ca), ra=self.ra, ras=self.ras, secret=self.secrets["right"],
+                origin='mac = "secrets"' if mac else f'signature = {{ trust = "file:{self.pki.root}" }}',
+                shares=", shared_secret = true" if mac and cell.treatment in ("forward", "unwrap", "nest") else "",
+                operations='"kur"' if operation == "kur" else '"ir", "cr", "p10cr"', treatment=f"treatment = {treatment}")
+            own = self.folder / f"{cell.ca}-{cell.treatment}-{'mac' if mac else 'signature'}-{operation}"  # its store lies there as well
             own.mkdir()
-            return self.started(Gateway(self.arguments.cmpgate, own, text))
-        return self.once(("gateway", ca, treatment, mac), make)
+            try:
+                return self.started(Gateway(self.arguments.cmpgate, own, text))
+            except RuntimeError as refused:
+                return str(refused)
+        return self.once(("gateway", cell.ca, cell.treatment, mac, operation), make)
 
     def close(self):
         for program in reversed(self.programs):
@@ -220,7 +230,9 @@ class World:
         """(outcome, what the programs said) of one cell."""
         kind, *parameters = cell.protection.split()
         mac = kind in ("pbm", "pbmac1")
-        ca, gateway = self.ca(cell.ca), self.gateway(cell.ca, cell.treatment, mac)
+        ca, gateway = self.ca(cell.ca), self.gateway(cell, mac)
+        if isinstance(gateway, str):
+            return f"refused at check ({configuration_fault(gateway)})", gateway
         options = {"url": gateway.url, "command": cell.operation, "confirm": cell.confirm,
                    "key": self.new_key(cell.key), "trusted": self.trust(cell.ca)}
         if mac:
@@ -233,22 +245,45 @@ class World:
             device = self.device(kind)
             options |= {"protect": "signature", "cert": device.certificate, "private": device.key,
                         "subject": f"CN=device {kind}"}
+        if "nested" in parameters:
+            options |= {"nested": 1, "ra_cert": self.first_ra.certificate, "ra_private": self.first_ra.key}
         tag, said = self.peers.ask("client", **options)
         record = {}
         if found := re.search(r" transaction=([0-9a-f]+)$", said):
             record = json.loads(gateway.wait_for(rf'^{{.*"transactionID":"{found[1]}".*}}$', 10)[0])
-        return self.outcome(cell, said, record), f"{tag} {said}\n--- gateway\n{record}\n--- CA\n{ca.output[-2000:]}"
+        outcome = self.outcome(cell, said, record)
+        if outcome == "enrolled" and cell.ca != "lab" and (other := self.seen_amiss(cell, options["subject"], found[1], ca)):
+            outcome = f"enrolled, but {other}"
+        return outcome, f"{tag} {said}\n--- gateway\n{record}\n--- CA\n{ca.output[-2000:]}"
+
+    @staticmethod
+    def seen_amiss(cell, subject, transaction, ca):
+        """What the CA saw of this transaction, where that is not what the treatment makes of it; else None."""
+        kind, *parameters = cell.protection.split()
+        protection = kind if kind in ("pbm", "pbmac1") else "signature"
+        device = f"protection={protection} sender={subject}"
+        nested = f"protection={protection} sender={{}} nested={subject}"
+        wrapped = "nested" in parameters
+        # The client's RA nests its request only; a gateway that nests, every message.
+        request = {"forward": nested.format("CN=First RA") if wrapped else device, "unwrap": device,
+                   "nest": nested.format("CN=Gateway")}.get(cell.treatment, "protection=signature sender=CN=Gateway")
+        confirmation = device if cell.treatment in ("forward", "unwrap") else request
+        want = [request] + ([confirmation] if cell.confirm == "explicit" else [])
+        saw = re.findall(rf"^took transaction={transaction} (.*)$", ca.output, re.MULTILINE)
+        return None if saw == want else f"the CA saw {saw}"
 
     @staticmethod
     def outcome(cell, said, record):
         if found := re.fullmatch(r"enrolled subject=(.*) issuer=(.*) confirm=(\w+) transaction=\w+", said):
             if found[3] != cell.confirm:
                 return f"enrolled, confirmed {found[3]}"
+            if (cell.treatment == "raverified") != ("O=Amended" in found[1]):
+                return f"enrolled as {found[1]}"
             return "enrolled"
         if found := re.match(r"refused (\S+) text=", said):
             if "rule" in record:
                 return f"refused per message ({record['rule']}, {found[1]})"
-            return f"refused by the CA ({found[1]})"
+            return f"peer cannot (the CA answers {found[1]})"
         return said
 
 
@@ -273,6 +308,20 @@ def wanted():
         yield Cell("ec", "forward", mac, "ir", "explicit", "ec")
     for mac, operation in itertools.product(("pbm", "pbmac1"), ("cr", "p10cr")):
         yield Cell("ec", "forward", mac, operation, "implicit", "ec")
+    # What the gateway does with a message, before a CA that shares nothing with it.
+    for treatment, protection in itertools.product(("nest", "reprotect", "raverified"), (*KEYS, "pbm", "pbmac1")):
+        for operation in ("ir", "cr", "kur", "p10cr"):
+            yield Cell("ec", treatment, protection, operation, "explicit", "ec")
+        yield Cell("ec", treatment, protection, "ir", "implicit", "ec")
+    for treatment, ca in itertools.product(("nest", "reprotect", "raverified"), ("rsa", "ed25519", "ed448")):
+        yield Cell(ca, treatment, ca, "ir", "explicit", ca)
+    for treatment, protection in itertools.product(("nest", "reprotect", "raverified"), ("pbm", "pbmac1", "ed448")):
+        yield Cell("lab", treatment, protection, "ir", "explicit", "ec")
+    # An RA of Bouncy Castle in front of the gateway approves the request.
+    for treatment, protection in itertools.product(("forward", "unwrap", "nest", "reprotect"), (*KEYS, "pbm", "pbmac1")):
+        yield Cell("ec", treatment, f"{protection} nested", "ir", "explicit", "ec")
+    for treatment in ("forward", "unwrap", "nest"):
+        yield Cell("ec", treatment, "ec nested", "kur", "implicit", "ec")
 
 
 def rows():
@@ -318,10 +367,10 @@ def main():
         sys.exit(SKIPPED)
     expected = {cell: None for cell in wanted()} if arguments.print else dict(rows())
     table = [cell for cell in expected if re.search(arguments.only, "/".join(cell))]
-    failed = working = 0
+    failed, counts = 0, collections.Counter()
     with tempfile.TemporaryDirectory(prefix="cmpgate-bc-") as folder:
         for cell, outcome, said in work(arguments, pathlib.Path(folder), class_path, table):
-            working += outcome == "enrolled"
+            counts["work" if outcome == "enrolled" else outcome.split(" (")[0]] += 1
             if arguments.print:
                 print("\t".join([*cell, outcome]), flush=True)
             elif outcome == expected[cell]:
@@ -334,7 +383,7 @@ def main():
     missing = [cell for cell in wanted() if cell not in expected]
     for cell in missing:
         print(f"WRONG {TABLE.name} lacks {'/'.join(cell)}")
-    print(f"Bouncy Castle: {len(table)} cells, {working} work, {failed} changed, {len(missing)} missing")
+    print(f"Bouncy Castle: {len(table)} cells, {summary(counts)}, {failed} changed, {len(missing)} missing")
     sys.exit(1 if failed or missing or not table else 0)
 
 

@@ -8,7 +8,7 @@ The tree is kept in the user's cache, named by what is in it. Skipped with a rea
 """
 
 import argparse
-import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -21,13 +21,16 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
+import debian13  # noqa: E402
+from debian13 import Skip  # noqa: E402
 from gateway import Gateway  # noqa: E402
-from peers import EKU_CMC_CA, Identity, Pki, Program, openssl  # noqa: E402
+from peers import EKU_CMC_CA, EKU_CMC_RA, Identity, Pki, Program, openssl  # noqa: E402
 
-SUITE, VARIANT, PACKAGES = "trixie", "minbase", ["openssl"]
+PACKAGES = ["openssl"]
 BOOTSTRAP_SECONDS = 420
 SKIPPED = 77
 SUBJECT = "/CN=device 1"
+SECRET = "k7w2m4q6z3x5v7t2r4p6n3l5j7h2f4d6"
 
 GATEWAY = """\
 workers = 1
@@ -39,67 +42,27 @@ url = "{ca_url}"
 trust = "file:{ca_root}"
 responder = {{ eku = "cmcCA" }}
 ca_pubs = ["file:{ca_root}"]
+credential = "ra"
 [[credential]]
+name = "ra"
 certificate = "file:{ra.certificate}"
 key = "file:{ra.key}"
 [[profile]]
 name = "devices"
-match = {{ operations = ["ir", "cr", "kur", "p10cr", "rr", "genm"]{match} }}
-origin = {{ signature = {{ trust = ["file:{device_root}"] }} }}
+match = {{ operations = [{operations}]{match} }}
+origin = {{ {origin} }}
 rules = {{ subject = "CN=${{sender.CN}}", genm = ["caCerts", "rootCaCert", "certReqTemplate", "crlStatusList"] }}
+{more}
 """
-
-
-class Skip(Exception):
-    """What this needs is not here."""
-
-
-def mirror():
-    """The first mirror of Debian's main archive that apt is configured with."""
-    texts = [path.read_text(encoding="utf-8", errors="replace")
-             for path in [pathlib.Path("/etc/apt/sources.list"), *sorted(pathlib.Path("/etc/apt/sources.list.d").glob("*"))]
-             if path.is_file()]
-    for text in texts:
-        for found in re.finditer(r"^\s*(?:URIs:|deb\s+(?:\[[^]]*\]\s+)?)\s*(https?://\S+/debian)/?(?:\s|$)", text, re.MULTILINE):
-            return found[1]
-    raise Skip("apt is configured with no Debian mirror")
+OPERATIONS = ("ir", "cr", "kur", "p10cr", "rr", "genm")
 
 
 def tree():
-    """The Debian 13 tree, made if it is not in the cache. Raises Skip."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "cmpgate"
-    name = hashlib.sha256("\n".join([SUITE, VARIANT, *PACKAGES]).encode()).hexdigest()[:16]
-    kept = cache / f"debian13-{name}"
-    if kept.exists():
-        return kept
-    if not shutil.which("debootstrap"):
-        raise Skip("there is no debootstrap")
-    if os.geteuid() != 0:
-        raise Skip("debootstrap needs root")
-    cache.mkdir(parents=True, exist_ok=True)
-    fresh = pathlib.Path(tempfile.mkdtemp(dir=cache, prefix="making-"))
-    # The first stage unpacks the base; what comes beyond it lies unpacked beside: nothing of it is run.
-    command = ["debootstrap", "--foreign", f"--variant={VARIANT}", f"--include={','.join(PACKAGES)}", SUITE, str(fresh), mirror()]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=BOOTSTRAP_SECONDS,
-                              check=False, stdin=subprocess.DEVNULL)
-        if done.returncode:
-            said = (done.stdout + done.stderr).strip().splitlines() or ["it says nothing"]
-            raise Skip(f"debootstrap: {said[-1]}")
-        for package in sorted((fresh / "var/cache/apt/archives").glob("*.deb")):
-            if package.name.split("_")[0] in PACKAGES or package.name.startswith("libssl"):
-                subprocess.run(["dpkg-deb", "-x", str(package), str(fresh)], check=True, timeout=60)
-        if not (fresh / "usr/bin/openssl").exists():
-            raise Skip("debootstrap brought no openssl")
-        for package in (fresh / "var/cache/apt/archives").glob("*.deb"):
-            package.unlink()
-        fresh.rename(kept)
-    except subprocess.TimeoutExpired:
-        raise Skip(f"debootstrap: no end after {BOOTSTRAP_SECONDS} s") from None
-    finally:
-        if fresh.exists():
-            shutil.rmtree(fresh, ignore_errors=True)
-    return kept
+    """The tree that the openssl command is taken from. Raises Skip."""
+    made = debian13.tree(PACKAGES, BOOTSTRAP_SECONDS, unpacked_only=True)
+    if not (made / "usr/bin/openssl").exists():
+        raise Skip("debootstrap brought no openssl")
+    return made
 
 
 class OpenSsl:
@@ -158,7 +121,7 @@ class World:
     def __init__(self, arguments, folder, peer):
         self.arguments, self.folder, self.peer = arguments, folder, peer
         self.pki = Pki(folder / "pki")
-        self.ra = self.pki.issue("ra", "p256", "/CN=Gateway")
+        self.ra = self.pki.issue("ra", "p256", "/CN=Gateway", EKU_CMC_RA)
         self.device = self.pki.issue("device", "p256", SUBJECT)
 
     def identity(self, name, algorithm, subject, eku=None):
@@ -186,14 +149,18 @@ class World:
         program.url, program.root = program.wait_for(r"(http://127\.0\.0\.1:\d+\S*)")[1], folder / "root.pem"
         return program
 
-    def gateway(self, url, root, match=""):
-        text = GATEWAY.format(ca_url=url, ca_root=root, ra=self.ra, device_root=self.pki.root, match=match)
+    def gateway(self, url, root, match="", operations=OPERATIONS, origin=None, more=""):
+        origin = origin or f'signature = {{ trust = ["file:{self.pki.root}"] }}'
+        text = GATEWAY.format(ca_url=url, ca_root=root, ra=self.ra, match=match, origin=origin, more=more,
+                              operations=", ".join(f'"{one}"' for one in operations))
         return LoggedGateway(self.arguments.cmpgate, self.folder, text)
 
     def client(self, gateway, identity, trust, *options, good=True):
+        """Without an identity, `options` say how it protects."""
         server, path = gateway.url.removeprefix("http://").split("/", 1)
-        run = self.peer.run("cmp", "-config", "", "-server", server, "-path", path, "-cert", identity.certificate,
-                            "-key", identity.key, "-trusted", trust, "-total_timeout", 40, *options, good=None)
+        own = ["-cert", identity.certificate, "-key", identity.key] if identity else []
+        run = self.peer.run("cmp", "-config", "", "-server", server, "-path", path, *own, "-trusted", trust,
+                            "-total_timeout", 40, *options, good=None)
         gateway.sent += run.output.count("CMP info: sending ")
         if good is not None and (run.status == 0) != good:
             raise AssertionError(f"openssl cmp {' '.join(map(str, options))}: status {run.status}\n{run.output}")
@@ -228,6 +195,42 @@ def edwards(world):
             records = gateway.messages()
             assert [record["decision"] for record in records] == ["forwarded"] * (asked + 1), records
             assert all(record["verified"] for record in records), records
+
+
+def treatments(world):
+    """nest, reprotect and raverified of what Ed25519, Ed448 and PasswordBasedMac protect: ir, cr, p10cr, kur."""
+    worked = 0
+    secret = world.folder / "device.secret"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    mac = f'[[secret]]\nreference = "device 1"\nsecret = "file:{secret}"\nuses = 0\ngenerated = true\n'
+    with world.lab("--ra-trust", world.pki.root) as ca:
+        trust = world.trust(ca.root)
+        for protection, treatment in itertools.product(("ED25519", "ED448", "pbm"), ("nest", "reprotect", "raverified")):
+            if (protection, treatment) == ("pbm", "nest"):
+                continue  # this CA knows no secret: tests/matrix.tsv has that refused
+            pbm = protection == "pbm"
+            operations = ["ir", "cr", "p10cr"] + (["kur"] if treatment == "nest" else [])  # kur is never re-protected
+            more = f'treatment = "{treatment}"\n'
+            if treatment == "raverified":
+                more += 'amend = { subject = "CN=${sender.CN},O=Amended" }\n'
+            own = None if pbm else world.identity(f"device-{protection}-{treatment}", protection, SUBJECT)
+            origin = 'mac = "secrets"' if pbm else f'signature = {{ trust = ["file:{world.pki.root}", "file:{ca.root}"] }}'
+            with world.gateway(ca.url, ca.root, operations=operations, origin=origin, more=more + (mac if pbm else "")) as gateway:
+                for command in operations:
+                    if command == "kur":  # of what this CA has issued
+                        own = Identity(key, shutil.copy(world.certificate, world.folder / "issued.pem"))
+                    key = world.identity(f"new-{command}", "ED25519" if pbm else protection, SUBJECT).key
+                    options = world.enrolment(key) + (["-csr", world.folder / "new-p10cr.csr"] if command == "p10cr" else [])
+                    if pbm:
+                        options += ["-ref", "device 1", "-secret", f"pass:{SECRET}"]
+                    world.client(gateway, own, trust, "-cmd", command, *options).says("received PKICONF")
+                    subject = world.peer.run("x509", "-in", world.certificate, "-noout", "-subject", "-nameopt", "RFC2253")
+                    assert ("O=Amended" in subject.output) == (treatment == "raverified"), (protection, treatment, command, subject.output)
+                    worked += 1
+                records = [(record["decision"], record["treatment"]) for record in gateway.messages()]
+                assert records == [("forwarded", treatment)] * (2 * len(operations)), (protection, treatment, records)
+    return f"{worked} cells work"
 
 
 def unknown_algorithm(world):
@@ -310,7 +313,7 @@ def polling(world):
             assert ("pollReq", answer) in exchanges, (command, exchanges)
 
 
-CASES = (edwards, unknown_algorithm, general_messages, certificate_profile, polling)
+CASES = (edwards, treatments, unknown_algorithm, general_messages, certificate_profile, polling)
 
 
 def main():

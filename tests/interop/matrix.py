@@ -5,6 +5,7 @@ Each cell has gateways and a CA of its own, on ports the system picks.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -13,13 +14,12 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from peers import EKU_CMC_CA, ClientRun, Identity, MockCa, Pki, Program, openssl, public_key_of  # noqa: E402
+from peers import EKU_CMC_CA, EKU_CMC_RA, ClientRun, Identity, MockCa, Pki, Program, configuration_fault, openssl, public_key_of  # noqa: E402
 
 TABLE = pathlib.Path(__file__).resolve().parents[1] / "matrix.tsv"
 COLUMNS = 8  # client, ca, treatment, protection, operation, confirm, key; then the outcome
 SUBJECT = "/CN=device 1"
 REFERENCE, SECRET = "device 1", "a secret of some length, 1234567"
-EKU_CMC_RA = "1.3.6.1.5.5.7.3.28"  # id-kp-cmcRA: an RA
 
 GATEWAY = """\
 version = 1
@@ -35,7 +35,7 @@ url = "http://127.0.0.1:0"
 name = "ca"
 url = "{upstream}"
 trust = [{upstream_trust}]
-responder = {{ eku = ["cmcCA", "cmcRA"] }}
+responder = {{ eku = ["cmcCA", "cmcRA"]{shares} }}
 credential = "ra"
 
 [[credential]]
@@ -76,9 +76,9 @@ class Gateway(Program):
 class LabCa(Program):
     """The project's lab CA as a program of its own."""
 
-    def __init__(self, program, folder, client_trust, ra_trust):
+    def __init__(self, program, folder, client_trust, ra_trust, *options):
         folder.mkdir()
-        super().__init__([program, "--trust", client_trust, "--ra-trust", ra_trust, "--write", folder])
+        super().__init__([program, "--trust", client_trust, "--ra-trust", ra_trust, "--write", folder, *options])
         self.url = self.wait_for(r"(http://127\.0\.0\.1:\d+\S*)")[1]
         self.root = folder / "root.pem"
 
@@ -89,6 +89,8 @@ class Cell:
     def __init__(self, row):
         self.client, self.ca, self.treatment, self.protection, self.operation, self.confirm, self.key = row[:COLUMNS - 1]
         self.name = "/".join(row[:COLUMNS - 1])
+        self.ca, *knows = self.ca.split("-")
+        self.ca_knows_secrets = knows == ["secrets"]
         # kur, rr and genm are protected by the key of the case, the others by the device's.
         self.own_key = self.operation in ("kur", "rr", "genm")
 
@@ -120,10 +122,13 @@ class Matrix:
             subject = SUBJECT + "/O=Amended" if cell.treatment == "raverified" else SUBJECT
             answer = signer if cell.own_key else self.pki.issue(f"{where.name}-new", cell.key, subject)
             options = ["-grant_implicitconf", "-accept_raverified"]
+            if cell.ca_knows_secrets:
+                options += ["-srv_ref", REFERENCE, "-srv_secret", f"pass:{SECRET}"]
             with MockCa(self.ca, self.clients, answer.certificate, *options) as mock:
                 new_key = signer.key if cell.operation == "kur" else answer.key
                 return self.through_gateways(cell, mock, self.pki.root, where, signer, new_key)
-        with LabCa(self.labca, where / "lab", self.pki.root, self.ras.root) as lab:
+        options = ["--secret", f"{REFERENCE}={self.secret}"] if cell.ca_knows_secrets else []
+        with LabCa(self.labca, where / "lab", self.pki.root, self.ras.root, *options) as lab:
             new_key = self.pki.key(f"{where.name}-new", cell.key)
             if cell.operation in ("kur", "rr") and cell.key != "ed25519" and cell.protection == "signature":
                 # What is updated or revoked is a certificate of this CA.
@@ -138,7 +143,7 @@ class Matrix:
     def gateway(self, cell, where, number, treatment, upstream, ca_root):
         """One of the gateways: 1 is the device's; 2, before the CA, takes the other's approval."""
         devices = ", ".join(f'"file:{path}"' for path in (self.pki.root, ca_root))
-        origin, more = f"signature = {{ trust = [{devices}] }}", ""
+        origin, more, shares = f"signature = {{ trust = [{devices}] }}", "", ""
         if treatment == "raverified":
             more += 'amend = { subject = "CN=${sender.CN},O=Amended" }\n'
         if number == 2:
@@ -146,10 +151,13 @@ class Matrix:
         if cell.protection == "pbm":
             origin += ', mac = "secrets"'
             more += f'[[secret]]\nreference = "{REFERENCE}"\nsecret = "file:{self.secret}"\nuses = 0\n'
+            # The gateway behind this one knows the secrets, as a CA may.
+            if cell.ca_knows_secrets or number == 1 and ">" in cell.treatment:
+                shares = ", shared_secret = true"
         written = '{ nested = "unwrap" }' if treatment == "unwrap" else f'"{treatment}"'
         return Gateway(self.cmpgate, where / f"gateway-{number}", upstream=upstream, operation=cell.operation,
                        upstream_trust=f'"file:{ca_root}", "file:{self.ras.root}"', origin=origin, more=more,
-                       treatment=written, certificate=self.ra[number - 1].certificate, key=self.ra[number - 1].key)
+                       shares=shares, treatment=written, certificate=self.ra[number - 1].certificate, key=self.ra[number - 1].key)
 
     def through_gateways(self, cell, ca, ca_root, where, signer, new_key):
         first, _, second = cell.treatment.partition(">")
@@ -165,21 +173,13 @@ class Matrix:
             certificate = where / "certificate.pem"
             run = self.client(cell, gateways[-1].url, signer, trust, new_key, certificate)
         except RefusedAtCheck as refused:
-            found = re.search(r"error: (.*)", str(refused))
-            return f"refused at check ({self.shortened(found[1]) if found else 'no reason given'})", str(refused)
+            return f"refused at check ({configuration_fault(str(refused))})", str(refused)
         finally:
             for gateway in gateways:
                 gateway.stop()
         logs = [gateway.output for gateway in reversed(gateways)]
         said = f"$ {' '.join(run.command)}\n{run.output}" + "".join(f"\n--- gateway\n{log}" for log in logs)
         return self.outcome(cell, run, logs, new_key, certificate), f"{said}\n--- CA\n{ca.output}"
-
-    @staticmethod
-    def shortened(fault):
-        """The part of a fault of the configuration that names the rule, not the profile."""
-        text = re.sub(r'^profile "[^"]*": ', "", fault)
-        text = re.sub(r'^profile "[^"]*" ', "", text)
-        return re.split(r"[:;.] |: |\. ", text)[0].rstrip(".")
 
     def client(self, cell, url, signer, trust, new_key, certificate):
         options = ["-cmd", cell.operation]
@@ -215,7 +215,7 @@ class Matrix:
         rule = next((found[1] for log in logs if (found := re.search(r'"decision":"refused"[^\n]*"rule":"([^"]+)"', log))), None)
         if run.fail_info:
             return (f"refused per message ({rule}, {run.fail_info})" if rule
-                    else f"refused by the CA ({run.fail_info})")
+                    else f"peer cannot (the CA answers {run.fail_info})")
         if run.sent_nothing:
             return f"peer cannot ({run.reason})"
         return f"no answer ({run.reason})"
@@ -232,6 +232,12 @@ def wanted():
               for protection in ("signature", "pbm", "pbmac1") for operation, confirm in operations}
     cells |= {("openssl", "lab", f"nest>{second}", "signature", operation, confirm, "p256")
               for second in ("forward", "unwrap", "nest", "reprotect") for operation, confirm in operations}
+    # A CA that knows the devices' secrets takes a MAC as it came, nested or not; and so does the second of two gateways.
+    cells |= {("openssl", f"{ca}-secrets", treatment, "pbm", operation, confirm, "p256")
+              for ca in ("lab", "mock") for treatment in ("forward", "nest") for operation, confirm in operations}
+    cells |= {("openssl", "lab-secrets", f"nest>{second}", "pbm", operation, confirm, "p256")
+              for second in ("forward", "unwrap", "nest", "reprotect") for operation, confirm in operations}
+    cells |= {("openssl", "lab", "nest>reprotect", "pbm", operation, confirm, "p256") for operation, confirm in operations}
     return cells
 
 
@@ -249,6 +255,11 @@ def rows():
 
 
 WORKS = ("enrolled", "revoked", "answered")
+
+
+def summary(counts):
+    """"12 work, 3 peer cannot, …" """
+    return ", ".join([f"{counts['work']} work", *(f"{count} {what}" for what, count in sorted(counts.items()) if what != "work")])
 
 
 def main():
@@ -274,10 +285,10 @@ def main():
                 return row, f"broken ({type(error).__name__})", str(error)
 
         chosen = [row for row in cells if re.search(options.only, "/".join(row))]
-        failed = works = 0
+        failed, counts = 0, collections.Counter()
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             for row, outcome, said in pool.map(run, chosen):
-                works += outcome in WORKS
+                counts["work" if outcome in WORKS else outcome.split(" (")[0]] += 1
                 if options.print:
                     print("\t".join([*row, outcome]), flush=True)
                 elif outcome == known[row]:
@@ -288,7 +299,7 @@ def main():
     missing = [] if options.print else gaps()
     for cell in missing:
         print(f"WRONG tests/matrix.tsv lacks {cell}")
-    print(f"# openssl {version}: {len(chosen)} cells, {works} work, {failed} changed, {len(missing)} missing")
+    print(f"# openssl {version}: {len(chosen)} cells, {summary(counts)}, {failed} changed, {len(missing)} missing")
     sys.exit(1 if failed or missing or not chosen else 0)
 
 

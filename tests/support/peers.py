@@ -17,6 +17,7 @@ KEY_ALGORITHMS = {
     "ed448": ["-algorithm", "ED448"],
 }
 EKU_CMC_CA = "1.3.6.1.5.5.7.3.27"  # id-kp-cmcCA: may answer for the CA
+EKU_CMC_RA = "1.3.6.1.5.5.7.3.28"  # id-kp-cmcRA: an RA
 
 
 def openssl(*arguments):
@@ -95,6 +96,15 @@ class Program:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def configuration_fault(output):
+    """The part of the first fault of a configuration that names the rule, not the profile."""
+    found = re.search(r"error: (.*)", output)
+    if not found:
+        return "no reason given"
+    text = re.sub(r'^profile "[^"]*":? ', "", found[1])
+    return re.split(r"[:;.] ", text)[0].rstrip(".")
 
 
 class Identity:

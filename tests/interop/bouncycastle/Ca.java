@@ -126,7 +126,6 @@ final class Ca {
             inner = all[0];
             Peer.require(header.getTransactionID().equals(inner.getHeader().getTransactionID()), "transactionID of nested");
             Peer.require(header.getSenderNonce().equals(inner.getHeader().getSenderNonce()), "senderNonce of nested");
-            Peer.say(tag, "nested");
         }
         String id = inner.getHeader().getTransactionID().toString();
         Protection peer = peer(inner, id);
@@ -134,6 +133,8 @@ final class Ca {
         byte[] last = nonces.get(id);
         Peer.require(last == null || Arrays.equals(octets(inner.getHeader().getRecipNonce()), last), "another recipNonce");
         PKIBody body = inner.getBody();
+        Peer.say(tag, "took transaction=" + id.substring(1) + " protection=" + peer.name() + " sender=" + header.getSender().getName()
+                + (inner == message ? "" : " nested=" + inner.getHeader().getSender().getName()));
         switch (body.getType()) {
             case PKIBody.TYPE_INIT_REQ:
             case PKIBody.TYPE_CERT_REQ:
@@ -146,6 +147,8 @@ final class Ca {
                 } else {
                     Peer.require(request.getProofOfPossessionType() == CertificateRequestMessage.popRaVerified
                             && options.containsKey("ra-trusted"), "no POP");
+                    // Who says it checked the possession must be somebody whose word counts.
+                    signature(options.get("ra-trusted")).verify(inner);
                 }
                 return granted(inner, body.getType() + 1, request.getCertReqId(), template.getSubject(), template.getPublicKey());
             }

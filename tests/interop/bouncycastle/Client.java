@@ -181,6 +181,7 @@ final class Client {
             if ((bits & PKIFailureInfo.badPOP) != 0) names.append(" badPOP");
             if ((bits & PKIFailureInfo.badCertTemplate) != 0) names.append(" badCertTemplate");
             if ((bits & PKIFailureInfo.notAuthorized) != 0) names.append(" notAuthorized");
+            if ((bits & PKIFailureInfo.wrongIntegrity) != 0) names.append(" wrongIntegrity");
             if ((bits & PKIFailureInfo.wrongAuthority) != 0) names.append(" wrongAuthority");
             if (names.length() == 0) names.append(" ").append(status.getFailInfo().getString());
         }

@@ -20,7 +20,8 @@ import org.bouncycastle.jce.provider.BouncyCastleProvider;
  * TAG ca key=KEY responder-key=KEY root-out=FILE
  *     trusted=FILE: roots of who may ask by signature; ra-trusted=FILE: those of RAs, who may nest and say
  *     raVerified; reference=R secret=FILE: who may ask by MAC
- *   -> listening PORT, then nested, or fault … for each message it does not take
+ *   -> listening PORT, then for each message took transaction=ID protection=… sender=DN (nested=DN of the
+ *      message in it), or fault … if it does not take it
  * KEY is ec, ed25519, ed448, or the path of an RSA key.
  * </pre>
  */

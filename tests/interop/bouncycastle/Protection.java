@@ -39,6 +39,9 @@ interface Protection {
     /** Throws unless the message is protected as this side wants it to be. */
     void verify(PKIMessage message) throws Exception;
 
+    /** signature, pbm or pbmac1. */
+    String name();
+
     static boolean isMac(PKIMessage message) {
         ASN1ObjectIdentifier algorithm = message.getHeader().getProtectionAlg().getAlgorithm();
         return algorithm.equals(PKCSObjectIdentifiers.id_PBMAC1) || algorithm.equals(CMPObjectIdentifiers.passwordBasedMac);
@@ -55,6 +58,11 @@ interface Protection {
             this.own = own;
             this.key = key;
             this.trusted = trusted;
+        }
+
+        @Override
+        public String name() {
+            return "signature";
         }
 
         @Override
@@ -95,6 +103,11 @@ interface Protection {
         Mac(Map<String, String> options) {
             this.options = options;
             pbmac1 = options.get("protect").equals("pbmac1");
+        }
+
+        @Override
+        public String name() {
+            return options.get("protect");
         }
 
         private char[] secret() throws IOException {
