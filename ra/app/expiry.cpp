@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -67,6 +68,36 @@ void add_expiry_samples(std::vector<metrics::Sample>& samples, const gateway::Se
         expiry.add("profile " + profile->name + " ra", profile->ra.trust);
     }
     expiry.show();
+}
+
+void add_secret_samples(std::vector<metrics::Sample>& samples,
+                        const store::SecretFigures& secrets) {
+    const std::pair<const char*, std::size_t> states[] = {{"good", secrets.good},
+                                                          {"spent", secrets.spent},
+                                                          {"expired", secrets.expired},
+                                                          {"locked", secrets.locked}};
+    for (const auto& [state, count] : states) {
+        samples.push_back({"cmpgate_secrets",
+                           "Enrolment secrets by what can be done with them.",
+                           true,
+                           {{"state", state}},
+                           static_cast<double>(count)});
+    }
+    static constexpr std::array<std::string_view, 3> kWithin{"1d", "7d", "30d"};
+    static_assert(kWithin.size() == store::kSecretEnds.size());
+    for (std::size_t i = 0; i < kWithin.size(); ++i) {
+        samples.push_back({"cmpgate_secrets_ending",
+                           "Good secrets that end within this time, sooner ones included.",
+                           true,
+                           {{"within", std::string(kWithin.at(i))}},
+                           static_cast<double>(secrets.ending.at(i))});
+    }
+    if (!secrets.next) return;
+    samples.push_back({"cmpgate_secrets_next_expiry_timestamp_seconds",
+                       "When the first of the good secrets ends.",
+                       true,
+                       {},
+                       static_cast<double>(secrets.next->time_since_epoch().count())});
 }
 
 }  // namespace ra::app

@@ -316,6 +316,7 @@ metrics::Snapshot Server::snapshot() const {
     add_server_samples(snapshot, *wiring_, entrances_, parts_, store_->sizes(), inventory_->sizes(),
                        secrets_->counts(), store_->figures());
     add_expiry_samples(snapshot.samples, *wiring_->settings);
+    add_secret_samples(snapshot.samples, store_->secret_figures(clock_.wall_now()));
     add_process_samples(snapshot.samples);
     if (trail_ != nullptr) trail_->add_samples(snapshot.samples);
     for (const Samples& more : more_samples_) more(snapshot.samples);

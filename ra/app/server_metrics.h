@@ -10,6 +10,7 @@
 #include "ra/gateway/ports.h"
 #include "ra/gateway/secret_gate.h"
 #include "ra/store/journal.h"
+#include "ra/store/secret_table.h"
 
 namespace ra::app {
 
@@ -28,6 +29,9 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
 
 /// When what the configuration trusts and signs with ends (S-44).
 void add_expiry_samples(std::vector<metrics::Sample>& samples, const gateway::Settings& settings);
+
+/// How many enrolment secrets there are, and when the good ones end (S-44).
+void add_secret_samples(std::vector<metrics::Sample>& samples, const store::SecretFigures& secrets);
 
 /// Of the process: time, memory, descriptors, threads.
 void add_process_samples(std::vector<metrics::Sample>& samples);

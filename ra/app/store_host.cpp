@@ -216,6 +216,10 @@ gateway::Store::Sizes StoreHost::sizes() const {
     return memory_ ? memory_->sizes() : sqlite_->sizes();
 }
 
+store::SecretFigures StoreHost::secret_figures(WallTime now) const {
+    return memory_ ? memory_->secret_figures(now) : sqlite_->secret_figures(now);
+}
+
 std::optional<store::Journal::Figures> StoreHost::figures() const {
     if (!sqlite_) return std::nullopt;
     return sqlite_->figures();

@@ -8,6 +8,7 @@
 #include "ra/app/config/config.h"
 #include "ra/app/log.h"
 #include "ra/store/memory.h"
+#include "ra/store/secret_table.h"
 #include "ra/store/sqlite.h"
 
 namespace ra::app {
@@ -27,6 +28,7 @@ public:
     /// The same object.
     [[nodiscard]] gateway::Secrets& secrets() noexcept;
     [[nodiscard]] gateway::Store::Sizes sizes() const;
+    [[nodiscard]] store::SecretFigures secret_figures(WallTime now) const;
     /// nullopt: nothing is written.
     [[nodiscard]] std::optional<store::Journal::Figures> figures() const;
     /// Why nothing that changes something can be begun; empty: it can. Any thread.

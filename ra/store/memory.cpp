@@ -228,6 +228,7 @@ void Memory::settle_leased(const TransactionKey& key, Record& record) {
 }
 std::vector<Memory::Expired> Memory::take_expired() { return impl_->take_expired(); }
 SecretTable& Memory::secrets() noexcept { return impl_->secrets(); }
+SecretFigures Memory::secret_figures(WallTime now) const { return impl_->secrets().figures(now); }
 void Memory::restore(const TransactionKey& key, Record record) {
     impl_->restore(key, std::move(record));
 }

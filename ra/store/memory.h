@@ -9,6 +9,7 @@
 namespace ra::store {
 
 class SecretTable;
+struct SecretFigures;
 
 /// Bounds of the memory store; what each costs at most is said beside it.
 struct MemorySettings {
@@ -59,6 +60,7 @@ public:
     /// Settles the use `record` holds as advance_leased() will, before it, and says so in `record`.
     void settle_leased(const gateway::TransactionKey& key, gateway::Record& record);
     [[nodiscard]] SecretTable& secrets() noexcept;
+    [[nodiscard]] SecretFigures secret_figures(WallTime now) const;
     /// Transactions that expired while they held a use of a secret, as they ended, since this was
     /// asked last; from the first time on they are collected.
     struct Expired {

@@ -20,6 +20,8 @@ std::optional<std::uint32_t> left(std::optional<std::uint32_t> uses, std::uint32
     return *uses > taken ? *uses - taken : 0;
 }
 
+constexpr std::size_t kCountedUnderOneLock = 512;
+
 }  // namespace
 
 std::optional<KnownSecret> SecretTable::find(ByteView reference) const {
@@ -75,6 +77,39 @@ std::vector<SecretInfo> SecretTable::list() const {
     std::sort(all.begin(), all.end(),
               [](const SecretInfo& a, const SecretInfo& b) { return a.reference < b.reference; });
     return all;
+}
+
+SecretFigures SecretTable::figures(WallTime now) const {
+    SecretFigures figures;
+    crypto::Sha256 last{};
+    for (bool more = true, begun = false; more; begun = true) {
+        const std::lock_guard guard{mutex_};
+        auto at = begun ? entries_.upper_bound(last) : entries_.begin();
+        for (std::size_t n = 0; n < kCountedUnderOneLock && at != entries_.end(); ++n, ++at) {
+            count(at->second, now, figures);
+            last = at->first;
+        }
+        more = at != entries_.end();
+    }
+    return figures;
+}
+
+void SecretTable::count(const Entry& entry, WallTime now, SecretFigures& figures) noexcept {
+    const std::optional<WallTime>& expires = entry.secret.expires;
+    if (entry.locked) {
+        ++figures.locked;
+    } else if (expires && now >= *expires) {
+        ++figures.expired;
+    } else if (left(entry.secret.uses, entry.used, entry.reserved) == 0U) {
+        ++figures.spent;
+    } else {
+        ++figures.good;
+        if (!expires) return;
+        for (std::size_t i = 0; i < kSecretEnds.size(); ++i) {
+            if (*expires - now <= kSecretEnds.at(i)) ++figures.ending.at(i);
+        }
+        if (!figures.next || *expires < *figures.next) figures.next = expires;
+    }
 }
 
 bool SecretTable::revoke(ByteView reference) {

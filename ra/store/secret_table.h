@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -10,6 +12,16 @@
 
 namespace ra::store {
 
+/// How many secrets there are, and when the good ones end (S-44).
+struct SecretFigures {
+    std::size_t good = 0, spent = 0, expired = 0, locked = 0;
+    /// Good ones that end within a day, a week, 30 days; each counts the sooner ones, too.
+    std::array<std::size_t, 3> ending{};
+    std::optional<WallTime> next;  // when the first of the good ones ends; nullopt: none does
+};
+inline constexpr std::array<std::chrono::seconds, 3> kSecretEnds{
+    std::chrono::days{1}, std::chrono::days{7}, std::chrono::days{30}};
+
 /// The secrets of the memory store and the uses that transactions hold of them. Thread-safe; may be
 /// called with a shard's lock held.
 class SecretTable {
@@ -19,6 +31,8 @@ public:
     [[nodiscard]] std::optional<gateway::KnownSecret> find(ByteView reference) const;
     [[nodiscard]] gateway::Secrets::Added add(gateway::NewSecret&& secret);
     [[nodiscard]] std::vector<gateway::SecretInfo> list() const;
+    /// Looks at all of them, a few under one lock.
+    [[nodiscard]] SecretFigures figures(WallTime now) const;
     [[nodiscard]] bool revoke(ByteView reference);
     [[nodiscard]] bool lock(ByteView reference, std::uint64_t generation);
 
@@ -54,6 +68,8 @@ private:
         bool locked = false;
         bool changed = false;  // used, since take_changed()
     };
+    static void count(const Entry& entry, WallTime now, SecretFigures& figures) noexcept;
+
     const std::size_t most_;
     mutable std::mutex mutex_;
     std::map<crypto::Sha256, Entry> entries_;  // by digest of the reference

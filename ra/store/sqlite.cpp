@@ -190,6 +190,8 @@ asio::awaitable<Sqlite::Added> Sqlite::add_secret(gateway::NewSecret secret) {
     co_return Added::full;
 }
 
+SecretFigures Sqlite::secret_figures(WallTime now) const { return memory_.secret_figures(now); }
+
 asio::awaitable<bool> Sqlite::revoke_secret(ByteView reference) {
     const crypto::Sha256 digest = crypto::sha256(reference);
     if (!co_await memory_.revoke_secret(reference)) co_return false;

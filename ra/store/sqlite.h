@@ -67,6 +67,7 @@ public:
         return memory_.list_secrets();
     }
     asio::awaitable<bool> revoke_secret(ByteView reference) override;
+    [[nodiscard]] SecretFigures secret_figures(WallTime now) const;
     asio::awaitable<bool> lock_secret(ByteView reference, std::uint64_t generation) override;
 
     /// Ends what is due. Call it several times a second.

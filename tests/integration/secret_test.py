@@ -5,9 +5,11 @@ once, stands nowhere in the clear, is good for as many certificates as it says, 
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
@@ -31,6 +33,16 @@ rules = {{ key = ["ec:P-256"], subject = "CN=${{sender.CN}},O=Example" }}
 """
 
 
+def secret_gauges(admin):
+    """What /metrics says of secrets: {"state good": 3, "within 7d": 1, …}."""
+    text = subprocess.run(["curl", "-sS", "--max-time", "10", "--unix-socket", admin, "http://admin/metrics"],
+                          capture_output=True, text=True, timeout=30, check=True).stdout
+    found = {f"{label} {value}": float(count) for label, value, count in
+             re.findall(r'^cmpgate_secrets(?:_ending)?\{(state|within)="(\w+)"\} (\S+)$', text, re.MULTILINE)}
+    first = re.search(r"^cmpgate_secrets_next_expiry_timestamp_seconds (\S+)$", text, re.MULTILINE)
+    return {**found, "first": float(first[1]) if first else None}
+
+
 class Secrets:
     """The command, on one configuration."""
 
@@ -48,6 +60,15 @@ class Secrets:
 
     def list(self):
         return {one["reference"]: one for one in json.loads(self.run("list", "--json"))}
+
+
+# test: S-44 when secrets end is shown, in numbers: no reference of a device is in a label
+def assert_ends_are_shown(admin, good, week):
+    gauges = secret_gauges(admin)
+    assert gauges["state good"] == good and gauges["state expired"] == gauges["state locked"] == 0, gauges
+    assert gauges["within 1d"] == 0 and gauges["within 7d"] == gauges["within 30d"] == week, gauges
+    assert (gauges["first"] is not None) == (week > 0), gauges
+    assert not week or abs(gauges["first"] - time.time() - 7 * 86400) < 600, gauges
 
 
 def main():
@@ -86,10 +107,12 @@ def main():
             assert listed["press-17"]["state"] == "good" and len(listed) == 3, listed
             assert secret not in secrets.run("list") and secret not in json.dumps(listed)
             assert "press-17" in secrets.run("list")
+            assert_ends_are_shown(folder / "admin.sock", good=3, week=1)
             # Its CA does not answer: no octet left, the use comes back.
             Run(gateway, folder, *enrolment, secret=secret).expect(False, "systemUnavail")
             assert secrets.list()["press-17"]["state"] == "good", secrets.list()
             secrets.run("revoke", "press-17")
+            assert_ends_are_shown(folder / "admin.sock", good=2, week=0)
             assert "no secret" in secrets.run("revoke", "press-17", good=False)
             Run(gateway, folder, *enrolment, secret=secret).expect(False)
             assert gateway.records()[-1]["rule"] == "mac", gateway.records()[-1]
@@ -105,6 +128,7 @@ def main():
                 Run(gateway, folder, *enrolment, "-trusted", root / "root.pem", secret=secret).expect(True)
                 listed = secrets.list()["press-17"]
                 assert listed["state"] == "spent" and listed["used"] == 1, listed
+                assert secret_gauges(folder / "admin.sock")["state spent"] == 1
                 Run(gateway, folder, *enrolment, secret=secret).expect(False, "notAuthorized")
                 assert gateway.records()[-1]["rule"] == "secret-uses", gateway.records()[-1]
                 assert secret not in gateway.output
