@@ -32,12 +32,16 @@ def mirror():
     raise Skip("apt is configured with no Debian mirror")
 
 
+def path(packages, unpacked_only=False):
+    """Where the tree with these packages is kept, once it is made."""
+    kind = "debian13" if unpacked_only else "debian13-system"
+    return cache() / f"{kind}-{hashlib.sha256(chr(10).join([SUITE, VARIANT, *packages]).encode()).hexdigest()[:16]}"
+
+
 def tree(packages, seconds, unpacked_only=False):
     """The tree with these packages, made if it is not in the cache. `unpacked_only`: nothing in it is run or set up,
     and of `packages` their files alone are there. Raises Skip."""
-    kind = "debian13" if unpacked_only else "debian13-system"
-    name = hashlib.sha256("\n".join([SUITE, VARIANT, *packages]).encode()).hexdigest()[:16]
-    kept = cache() / f"{kind}-{name}"
+    kept = path(packages, unpacked_only)
     if kept.exists():
         return kept
     if not shutil.which("debootstrap"):

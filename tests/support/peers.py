@@ -173,13 +173,14 @@ class MockCa(Program):
 
 
 class ClientRun:
-    """One run of the CMP client of `openssl cmp`. Without `identity`, `options` say how it protects."""
+    """One run of the CMP client of `openssl cmp`. Without `identity`, `options` say how it protects; without `trust`
+    it believes what its secret protects, and nothing else."""
 
     def __init__(self, url, identity, trust, *options):
         server, path = re.fullmatch(r"http://([^/]+)/?(.*)", url).groups()
         self.command = ["openssl", "cmp", "-config", "", "-server", server, "-path", path or "/",
                         *(["-cert", str(identity.certificate), "-key", str(identity.key)] if identity else []),
-                        "-trusted", str(trust), "-total_timeout", "20", *map(str, options)]
+                        *(["-trusted", str(trust)] if trust else []), "-total_timeout", "20", *map(str, options)]
         done = subprocess.run(self.command, capture_output=True, text=True, errors="replace",
                               timeout=OPENSSL_TIMEOUT, check=False, stdin=subprocess.DEVNULL)
         self.status, self.output = done.returncode, done.stdout + done.stderr
