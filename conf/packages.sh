@@ -16,6 +16,10 @@ CMPGATE_TEST_PACKAGES=(
     softhsm2 libengine-pkcs11-openssl
 )
 
+# What makes the Debian 13 tree of tests/run.sh --debian13 (which has the packages tests/debian13_build.py names).
+# shellcheck disable=SC2034  # used by tests/run.sh
+CMPGATE_DEBIAN13_PACKAGES=(debootstrap util-linux)
+
 # What the figures are taken against.
 # shellcheck disable=SC2034  # used by tests/run.sh
 CMPGATE_BENCH_PACKAGES=(haproxy)

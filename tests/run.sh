@@ -18,6 +18,9 @@ Modes (several are run one after the other; none means --dev):
   --tidy=MINUTES    the same, what was changed last first, until the time is over
   --fuzz MINUTES    each fuzz target in turn, MINUTES in total
   --bench           the figures the project is measured by (Release); --bench=quick for a smoke test
+  --debian13        in a Debian 13 tree that debootstrap makes: the program, the tests of ra/crypto and
+                    ra/cmp, a key in a PKCS #11 token, the examples; skipped where that cannot be had.
+                    --debian13=MINUTES: skipped, too, if it is not built by then (the next time goes on)
   --crash N         the program killed N times under load (200 times among the tests)
   --sim-seed N      one seed of the simulator alone, with its trace
 
@@ -42,13 +45,14 @@ source_dir=$PWD
 source conf/packages.sh
 
 modes=() label='' name='' keep_going=0 install=1 list=0 dry_run=0
-jobs=$(nproc) fuzz_minutes=0 sim_seed='' kills=200 bench_arguments=() tidy_arguments=()
+jobs=$(nproc) fuzz_minutes=0 sim_seed='' kills=200 bench_arguments=() tidy_arguments=() debian13_arguments=()
 need() { [[ -n ${2-} ]] || { echo "tests/run.sh: $1 needs a value" >&2; exit 2; }; }
 number() { [[ $2 =~ ^[0-9]+$ ]] || { echo "tests/run.sh: $1 needs a number, not '$2'" >&2; exit 2; }; }
 while (($#)); do
     case $1 in
-        --dev | --release | --asan | --tsan | --format | --tidy | --bench) modes+=("${1#--}") ;;
+        --dev | --release | --asan | --tsan | --format | --tidy | --bench | --debian13) modes+=("${1#--}") ;;
         --tidy=*) number --tidy "${1#--tidy=}"; modes+=(tidy); tidy_arguments=(--budget $((60 * ${1#--tidy=}))) ;;
+        --debian13=*) number --debian13 "${1#--debian13=}"; modes+=(debian13); debian13_arguments=(--minutes "${1#--debian13=}") ;;
         --bench=quick) modes+=(bench); bench_arguments=(--quick) ;;
         --fuzz) need "$@"; number "$@"; modes+=(fuzz); fuzz_minutes=$2; shift ;;
         --crash) need "$@"; number "$@"; modes+=(crash); kills=$2; shift ;;
@@ -73,6 +77,7 @@ fi
 
 if ((install)); then
     packages=("${CMPGATE_BUILD_PACKAGES[@]}" "${CMPGATE_TEST_PACKAGES[@]}")
+    [[ " ${modes[*]} " == *" debian13 "* ]] && packages+=("${CMPGATE_DEBIAN13_PACKAGES[@]}")
     [[ " ${modes[*]} " == *" bench "* ]] && packages+=("${CMPGATE_BENCH_PACKAGES[@]}")
     cmpgate_install "${packages[@]}"
 fi
@@ -168,6 +173,18 @@ mode_tsan() {
     configure tsan "${sanitized[@]}" -DCMPGATE_SANITIZE=thread && compile tsan tsan_tests \
         && label=${label:-tsan} run_ctest tsan -LE '^(lint|bench)$'
 }
+mode_debian13() {
+    local log="build/debian13.log" status=0
+    say "debian13: build and tests"
+    python3 tests/debian13_build.py --build build/debian13 --jobs "$jobs" "${debian13_arguments[@]}" 2>&1 | tee "$log" || status=$?
+    if ((status == 77)); then
+        skip_reasons+=("$(sed -n 's/^SKIPPED: //p' "$log" | tail -1)")
+        count 0 0 1
+        return 0
+    fi
+    count "$(grep -c '^ok ' "$log")" "$(grep -c '^WRONG' "$log")" 0
+    return "$status"
+}
 mode_sim() {
     configure dev -DCMAKE_BUILD_TYPE=RelWithDebInfo && compile dev test_sim \
         && CMPGATE_SIM_SEED=$sim_seed label=sim run_ctest dev --verbose
@@ -245,6 +262,7 @@ done
 ((list)) && exit "$overall"
 
 echo
+python3 tests/lint/security_rules_test.py --summary
 for reason in "${skip_reasons[@]}"; do echo "skipped: $reason"; done
 echo "$passed passed, $failed failed, $skipped skipped"
 if [[ -n ${CMPGATE_RESULTS-} ]]; then
