@@ -204,8 +204,15 @@ Judged<void> check_signer(const PKIHeader& header, const ra::crypto::Certificate
 
 Judged<OriginPlan> plan_origin(const ProfiledMessage& message, ra::WallTime now) {
     const Profile& profile = message.profile();
-    if (profile.origin.kind == OriginSettings::Kind::opaque)
+    const PKIHeader& header = message.message().header;
+    if (profile.origin.kind == OriginSettings::Kind::opaque) {
+        // Whoever sends a recorded message again cannot change its time: the CA would see that.
+        if (header.message_time) {
+            auto time = check_time(header, profile.origin, message.message().type, now);
+            if (!time) return std::move(time).error();
+        }
         return OriginPlan{OriginPlan::Kind::opaque, nullptr, nullptr};
+    }
 
     const bool macs = profile.origin.mac == OriginSettings::Mac::secrets;
     if (profile.origin.trust == nullptr && !macs) {
@@ -226,11 +233,9 @@ Judged<OriginPlan> plan_origin(const ProfiledMessage& message, ra::WallTime now)
             return refuse("protection-kind", PKIFailureInfo::wrongIntegrity,
                           "signature where a MAC is required (R-010)");
     }
-    if (auto time =
-            check_time(message.message().header, profile.origin, message.message().type, now);
-        !time)
+    if (auto time = check_time(header, profile.origin, message.message().type, now); !time)
         return std::move(time).error();
-    if (kind == ProtectionKind::mac) return plan_mac(message.message().header, profile.origin);
+    if (kind == ProtectionKind::mac) return plan_mac(header, profile.origin);
     return OriginPlan{OriginPlan::Kind::signature, profile.origin.trust.get(),
                       profile.ra.trust.get()};
 }

@@ -55,12 +55,12 @@ def check(cmpgate, folder):
     config = folder / "a.toml"
     config.write_text(OPAQUE)
     code, out, err = run(cmpgate, "check", "-c", config)
-    assert code == 0 and "good (1 listener, 1 upstream, 1 profile, 1 warning)" in out, (out, err)
+    assert code == 0 and "good (1 listener, 1 upstream, 1 profile, 2 warnings)" in out, (out, err)
     assert f"{config}:9:10: warning:" in err and "S-10" in err, err
     config.write_text(OPAQUE.replace("operations", "operation"))
     code, out, err = run(cmpgate, "check", "-c", config)
     assert code == 1 and f'{config}:8:11: error: unknown key "operation"' in err and 'did you mean "operations"?' in err, err
-    assert "1 error, 1 warning" in err, err
+    assert "1 error, 2 warnings" in err, err
 
 
 def explain(cmpgate, folder):

@@ -128,6 +128,19 @@ TEST_SUITE("policy") {
         CHECK(verdicts[0].rule == "origin");
     }
 
+    TEST_CASE("S-05: what an opaque profile forgets is too old to be relayed again") {
+        Profile profile = device_profile();
+        profile.origin.kind = OriginSettings::Kind::opaque;
+        Request recorded;
+        recorded.time = kNow - std::chrono::seconds{301};
+        check(judged(message_of(recorded), profile), "message-time", PKIFailureInfo::badTime);
+        profile.origin.time_window = std::chrono::seconds{0};
+        check(judged(message_of(recorded), profile), "", {});
+        profile.origin.time_window = std::chrono::seconds{300};
+        recorded.time.reset();
+        check(judged(message_of(recorded), profile), "", {});  // its CA may know better
+    }
+
     TEST_CASE("S-03: principals differ by identity, kind and (opaque) listener") {
         Profile opaque = device_profile();
         opaque.origin.kind = OriginSettings::Kind::opaque;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr unsigned kAttempts = 5;
 constexpr unsigned kPolls = 8;
+constexpr Span kInTheNetwork = 30min;  // a datagram at most: beyond what is remembered of it
 
 Bytes certificate_hash(const Bytes& certificate) {
     return crypto::cert_hash(certificate, std::nullopt).value();
@@ -107,6 +108,13 @@ asio::awaitable<std::optional<Device::Heard>> Device::ask(ByteView body) {
     if (random.chance(world_.faults.sent_twice)) world_.kernel.spawn(ask_again(octets));
 
     for (unsigned attempt = 0; attempt < kAttempts; ++attempt) {
+        if (random.chance(world_.faults.datagram_overtaken)) {
+            world_.kernel.spawn(ask_again(octets, kInTheNetwork));
+        }
+        if (random.chance(world_.faults.datagram_lost)) {
+            co_await world_.kernel.sleep(std::chrono::milliseconds{random.below(10'000)});
+            continue;
+        }
         const Reply reply = co_await world_.call(octets, way_, envelope_.transaction_id, true);
         if (random.chance(world_.faults.gives_up)) co_return std::nullopt;
         const auto* answer = std::get_if<Answer>(&reply);
@@ -120,9 +128,11 @@ asio::awaitable<std::optional<Device::Heard>> Device::ask(ByteView body) {
 }
 
 /// The same octets, beside the genuine exchange or after it: the same answer or an error.
-asio::awaitable<void> Device::ask_again(Bytes octets) {
+asio::awaitable<void> Device::ask_again(Bytes octets, Span within) {
     SeededRandom& random = world_.kernel.random();
-    co_await world_.kernel.sleep(std::chrono::milliseconds{random.below(300)});
+    const auto most = std::chrono::floor<std::chrono::milliseconds>(within).count();
+    co_await world_.kernel.sleep(
+        std::chrono::milliseconds{random.below(static_cast<std::uint64_t>(most))});
     const cmp::Limits limits;
     const auto message = cmp::parse_pki_message(octets, limits).value();
     const Bytes transaction_id = to_bytes(*message.header.transaction_id);

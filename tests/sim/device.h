@@ -34,7 +34,7 @@ private:
     /// Poll and confirm until it ends.
     asio::awaitable<void> follow(Heard heard);
     asio::awaitable<std::optional<Heard>> ask(ra::ByteView body);
-    asio::awaitable<void> ask_again(ra::Bytes octets);
+    asio::awaitable<void> ask_again(ra::Bytes octets, Span within = std::chrono::milliseconds{300});
     Heard listen(const ra::Bytes& asked, const ra::Bytes& answer);
 
     World& world_;

@@ -13,11 +13,13 @@ struct Faults {
     [[nodiscard]] static Faults none() noexcept { return Faults{}; }
 
     // Between device and gateway.
-    unsigned answer_lost = 0;  // the device repeats
-    unsigned sent_twice = 0;   // the same octets at nearly the same time
-    unsigned forged = 0;       // an attacker joins in
-    unsigned gives_up = 0;     // the device says no more
-    unsigned wrong_nonce = 0;  // the device's follow-up is not for the last answer
+    unsigned answer_lost = 0;         // the device repeats
+    unsigned sent_twice = 0;          // the same octets at nearly the same time
+    unsigned datagram_lost = 0;       // never came
+    unsigned datagram_overtaken = 0;  // a copy of it comes after those that followed it
+    unsigned forged = 0;              // an attacker joins in
+    unsigned gives_up = 0;            // the device says no more
+    unsigned wrong_nonce = 0;         // the device's follow-up is not for the last answer
 
     // Between gateway and CA.
     unsigned not_sent = 0;

@@ -177,11 +177,9 @@ void judge_origin(const Config& config, const ProfileConfig& profile, Faults& fa
     if (is_opaque(profile)) {
         faults.warning(profile.origin_at,
                        "profile " + name +
-                           " relays messages that nobody verifies here (origin = "
-                           "\"opaque\", S-10); what it serves is the CA's decision alone");
-        return;
-    }
-    if (origin.undated == OriginSettings::Undated::remember) {
+                           " relays messages that nobody verifies here (opaque, S-10); what it "
+                           "serves is the CA's decision alone");
+    } else if (origin.undated == OriginSettings::Undated::remember) {
         faults.warning(profile.origin_at,
                        "profile " + name +
                            " takes messages without messageTime: each is remembered "
@@ -200,7 +198,7 @@ void judge_origin(const Config& config, const ProfileConfig& profile, Faults& fa
                          std::to_string(origin.time_window.count()) +
                          "s): a message could be replayed once forgotten (S-05)");
     }
-    judge_names(profile, faults);
+    if (!is_opaque(profile)) judge_names(profile, faults);
 }
 
 template <class T>

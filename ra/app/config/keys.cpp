@@ -28,7 +28,7 @@ const std::vector<SectionKeys>& all_keys() {
          {"name", "match", "origin", "pop", "ra", "rules", "cert_profile_is_label", "treatment", "amend", "orig_pki_message", "upstream",
           "tls_client", "tls_client_from_proxy"}},
         {Section::match, "profile.match", {"label", "operations", "cert_profile", "listener", "sender"}},
-        {Section::origin, "profile.origin", {"signature", "mac", "sender_is_subject", "sender_is_reference", "time_window", "undated"}},
+        {Section::origin, "profile.origin", {"signature", "mac", "opaque", "sender_is_subject", "sender_is_reference", "time_window", "undated"}},
         {Section::signature, "profile.origin.signature", {"trust", "intermediates", "crl", "crl_policy", "crl_grace"}},
         {Section::ra, "profile.ra",
          {"trust", "intermediates", "crl", "crl_policy", "crl_grace", "allow", "require_cmc_ra"}},

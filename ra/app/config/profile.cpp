@@ -93,6 +93,7 @@ void read_origin(const Table& profile, ProfileConfig& config) {
     if (node->kind == Node::Kind::text) {
         if (node->text == "opaque") {
             origin.kind = Kind::opaque;
+            origin.time_window = seconds{0};
         } else {
             profile.not_one_of("origin", {node->text, node->at}, {"opaque"});
         }
@@ -100,6 +101,16 @@ void read_origin(const Table& profile, ProfileConfig& config) {
     }
     const Table table{*node, Section::origin, profile.faults()};
     if (node->kind != Node::Kind::table) return;
+    if (table.boolean("opaque", false)) {
+        origin.kind = Kind::opaque;
+        for (const char* verified :
+             {"signature", "mac", "sender_is_subject", "sender_is_reference", "undated"}) {
+            if (table.has(verified))
+                table.faults().error(table.at(verified), std::string{verified} +
+                                                             " means nothing beside opaque = true: "
+                                                             "nobody verifies these messages here");
+        }
+    }
     origin.sender_is_subject = table.boolean("sender_is_subject", origin.sender_is_subject);
     origin.time_window = table.duration("time_window", seconds{0}, kDay * 366, origin.time_window);
     origin.undated = table.choice<Undated>(
@@ -107,6 +118,7 @@ void read_origin(const Table& profile, ProfileConfig& config) {
     using Mac = policy::OriginSettings::Mac;
     origin.mac = table.choice<Mac>("mac", {{"off", Mac::off}, {"secrets", Mac::secrets}}, Mac::off);
     origin.sender_is_reference = table.boolean("sender_is_reference", origin.sender_is_reference);
+    if (origin.kind == Kind::opaque) return;
     const Node* signature = table.get("signature");
     if (signature == nullptr && origin.mac == Mac::secrets) return;
     if (signature == nullptr) {

@@ -349,6 +349,14 @@ TEST_SUITE("ra/app") {
              std::string(kMinimal) + "origin = \"opaque\"\nrules = { key = \"ed25519\" }\n",
              {12, 9},
              "cannot be judged"},
+            {"an opaque origin that verifies (S-10)",
+             std::string(kMinimal) + "origin = { opaque = true, mac = \"secrets\" }\n",
+             {11, 33},
+             "means nothing beside opaque"},
+            {"opaque, and forgotten too soon (S-05)",
+             std::string(kMinimal) + "origin = { opaque = true, time_window = \"10m\" }\n",
+             {11, 10},
+             "could be replayed"},
         };
         for (const Row& row : rows) {
             CAPTURE(row.name);
