@@ -32,6 +32,12 @@ void ClientSession::end(Call& call, Call::End how) {
     if (const auto ended = std::exchange(call.ended, nullptr)) ended();
 }
 
+/// What the frames of an answer cost comes back with it: a CA may answer as fast as it is asked.
+void ClientSession::answered(Call& call) {
+    if (call.end == Call::End::open) budget().earn(Budget::kAnswered);
+    end(call, Call::End::answered);
+}
+
 StreamId ClientSession::call(const Fields& fields, std::shared_ptr<Call> call) {
     if (going_away_) return -1;
     const StreamId id = submit_request(fields, !call->content.empty());
@@ -84,7 +90,7 @@ bool ClientSession::on_headers_end(StreamId id, bool last) noexcept {
         return !last;
     }
     call->header_done = true;
-    if (last) end(*call, Call::End::answered);
+    if (last) answered(*call);
     return true;
 }
 
@@ -100,7 +106,7 @@ bool ClientSession::on_data(StreamId id, ra::ByteView octets) noexcept {
 }
 
 bool ClientSession::on_data_end(StreamId id) noexcept {
-    if (Call* call = find(id)) end(*call, Call::End::answered);
+    if (Call* call = find(id)) answered(*call);
     return true;
 }
 

@@ -70,6 +70,7 @@ private:
 
     Call* find(StreamId id) noexcept;
     static void end(Call& call, Call::End how);
+    void answered(Call& call);
 
     ClientLimits limits_;
     std::map<StreamId, std::shared_ptr<Call>> calls_;

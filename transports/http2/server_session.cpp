@@ -11,7 +11,6 @@ namespace transports::http2 {
 namespace {
 
 constexpr std::size_t kFieldOverhead = 32;  // RFC 9113 6.5.2
-constexpr double kAnswered = 10;            // earns so many tokens back
 
 Session::Settings settings_of(const ServerLimits& limits) {
     Session::Settings settings;
@@ -141,7 +140,7 @@ bool ServerSession::respond(StreamId id, const http1::HeadFacts& facts, ra::Byte
     Stream* stream = find(id);
     if (stream == nullptr || stream->answered) return false;
     stream->answered = true;
-    if (stream->whole) budget().earn(kAnswered);  // not for what was reset meanwhile
+    if (stream->whole) budget().earn(Budget::kAnswered);  // not for what was reset meanwhile
     stream->content = std::move(content);
     const std::string status = std::to_string(facts.status);
     const std::string length = std::to_string(stream->content.size());

@@ -35,6 +35,7 @@ class Budget {
 public:
     static constexpr double kMost = 1000;
     static constexpr double kASecond = 100;
+    static constexpr double kAnswered = 10;  // earned by a whole exchange, on either side
 
     /// False: spent.
     [[nodiscard]] bool spend(double tokens, ra::BootTime now) noexcept;

@@ -303,6 +303,22 @@ TEST_CASE("HTTP/2: the budget comes back with time and with work") {
     CHECK(budget.spend(10, now));
 }
 
+TEST_CASE("HTTP/2: a client hears as many answers as it asks for, however fast") {
+    // Frames of an answer cost tokens as any other; three thousand in no time, more than there are.
+    Pair pair;
+    for (int round = 0; round < 60; ++round) {
+        std::vector<Pair::Asked> asked;
+        for (int i = 0; i < 50; ++i) asked.push_back(pair.ask("request"));
+        pair.talk();
+        for (auto& request : pair.server.take_requests())
+            REQUIRE(pair.server.respond(request.stream, answer_facts(), std::move(request.body)));
+        pair.talk();
+        for (const Pair::Asked& one : asked) REQUIRE(one.call->end == Call::End::answered);
+    }
+    CHECK_FALSE(pair.client.going_away());
+    CHECK(pair.ask("one more").stream > 0);
+}
+
 TEST_CASE("HTTP/2: a client knows what nobody has processed") {
     SUBCASE("REFUSED_STREAM") {
         Pair pair;
