@@ -103,10 +103,11 @@ LibContextPtr provider_for(const std::string& module) {
     static std::map<std::string, LibContextPtr> contexts;
     const std::lock_guard lock{mutex};
     if (const auto found = contexts.find(module); found != contexts.end()) return found->second;
-    // SoftHSM crashes when it is finalised or asked for the state of an operation.
+    // SoftHSM crashes when it is finalised or asked for the state of an operation. A section called
+    // "default" would be that of every name without a section.
     const ConfigFile config{
-        "openssl_conf = init\n[init]\nproviders = providers\n[providers]\ndefault = default\n"
-        "pkcs11 = pkcs11\n[default]\nactivate = 1\n[pkcs11]\n" +
+        "openssl_conf = init\n[init]\nproviders = all\n[all]\ndefault = ours\npkcs11 = token\n"
+        "[ours]\nactivate = 1\n[token]\n" +
         (module.empty() ? std::string{} : "pkcs11-module-path = " + module + "\n") +
         "pkcs11-module-quirks = no-deinit no-operation-state\nactivate = 1\n"};
     LibContextPtr context{OSSL_LIB_CTX_new(), [](OSSL_LIB_CTX* one) { OSSL_LIB_CTX_free(one); }};
