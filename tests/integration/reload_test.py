@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -16,7 +18,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
 
-from peers import EKU_CMC_CA, ClientRun, MockCa, Pki, Program  # noqa: E402
+from gateway import read_content, read_head  # noqa: E402
+from peers import EKU_CMC_CA, ClientRun, MockCa, Pki, Program, openssl  # noqa: E402
 
 HEAD = """\
 version = 1
@@ -67,7 +70,7 @@ class Gateway(Program):
         self.file.write_text(text)
         self._events, self._read_to = {}, 0
         super().__init__([cmpgate, "serve", "-c", self.file], **options)
-        self.port = int(self.wait_for(r"http://127\.0\.0\.1:(\d+)/\.well-known/cmp")[1])
+        self.port = int(self.wait_for(r"https?://127\.0\.0\.1:(\d+)/\.well-known/cmp")[1])
         self.wait_for(r'"event":"ready"')
 
     def events(self, name):
@@ -126,6 +129,165 @@ def under_load(programs, folder):
             print(f"  {result['messages']} exchanges over 32 kept connections and 20 reloads, none lost;",
                   f"p99 {result['p99_ms']:.1f} ms, longest {result['max_ms']:.1f} ms")
             assert gateway.stop() == 0
+
+
+TLS = """\
+version = 1
+workers = 2
+hop = "{hop}"
+drain_timeout = "2s"
+[log]
+format = "json"
+[store]
+kind = "memory"
+remembered_per_principal = 1000000
+[admin]
+url = "unix:{folder}/admin.sock"
+[[listener]]
+name = "front"
+url = "{scheme}://127.0.0.1:0"
+idle_timeout = "{idle}s"
+{tls}
+[[upstream]]
+name = "ca"
+url = "{ca}"
+{trust}
+[[profile]]
+name = "{profile}"
+origin = "opaque"
+"""
+
+
+class TlsPair:
+    """A gateway before the CA that speaks TLS, HTTP/2 where the client likes; and one before it, its client."""
+
+    def __init__(self, programs, folder, ca):
+        self.folder, self.pki = folder, Pki(folder / "tls", "TLS Root")
+        self.inner, self.outer = folder / "inner", folder / "outer"
+        for path in (self.inner, self.outer):
+            path.mkdir()
+        self.certify()
+        self.certificates = f'tls = {{ certificate = "file:{folder}/tls.pem", key = "file:{folder}/tls.key" }}'
+        self.ca, self.programs = ca, programs
+
+    def certify(self):
+        """A certificate for localhost, new each time, put where the configuration says."""
+        key = self.folder / "new.key"
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key)
+        key.chmod(0o600)
+        (self.folder / "san").write_text("subjectAltName=DNS:localhost\n")
+        openssl("x509", "-req", "-in", self.pki.request(key, "/CN=inner"), "-CA", self.pki.root, "-CAkey", self.pki.key("root", "p256"),
+                "-set_serial", "0x01" + openssl("rand", "-hex", 8).strip(), "-days", 5, "-extfile", self.folder / "san",
+                "-out", self.folder / "new.pem")
+        os.replace(self.folder / "new.pem", self.folder / "tls.pem")
+        os.replace(key, self.folder / "tls.key")
+
+    def inner_text(self, turn=0):
+        return TLS.format(hop=f"inner-{turn}", folder=self.inner, scheme="https", idle=60 - turn, tls=self.certificates, trust="",
+                          ca=f"http://127.0.0.1:{self.ca}/", profile=f"inner-{turn}")
+
+    def outer_text(self, inner_port, turn=0):
+        return TLS.format(hop=f"outer-{turn}", folder=self.outer, scheme="http", idle=60 - turn, tls="", profile=f"outer-{turn}",
+                          ca=f"https://localhost:{inner_port}/.well-known/cmp", trust=f'tls = {{ trust = "file:{self.pki.root}" }}')
+
+    def start(self):
+        inner = Gateway(self.programs.cmpgate, self.inner, self.inner_text())
+        outer = Gateway(self.programs.cmpgate, self.outer, self.outer_text(inner.port))
+        return inner, outer
+
+
+def handshakes(folder):
+    """TLS handshakes of the listener so far."""
+    text = subprocess.run(["curl", "-sS", "--max-time", "10", "--unix-socket", folder / "admin.sock", "http://admin/metrics"],
+                          capture_output=True, text=True, timeout=30, check=True).stdout
+    return sum(int(count) for count in re.findall(r'^cmpgate_tls_handshakes_total{listener="front",result="\w+"} (\d+)$', text, re.M))
+
+
+def under_tls(programs, folder):
+    """Devices, a gateway, TLS with HTTP/2, a second gateway, a CA: both are told to reload again and again, the one
+    that serves TLS has a new certificate twice; no exchange is lost, no connection is made anew."""
+    bench = Program([programs.cmpgate, "bench", "--ca"])
+    with bench:
+        pair = TlsPair(programs, folder, int(bench.wait_for(r"listening on (\d+)")[1]))
+        inner, outer = pair.start()
+        with inner, outer:
+            transactions = 40_000
+            with subprocess.Popen([programs.cmpgate, "bench", f"http://127.0.0.1:{outer.port}/.well-known/cmp", "--json", "--prebuilt",
+                                   "--confirm", "--connections", "16", "--requests", str(transactions)], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True) as load:
+                try:
+                    time.sleep(0.5)  # the connections that this load wants are there
+                    begun = handshakes(pair.inner)
+                    for turn in range(1, 11):
+                        if turn in (4, 8):
+                            pair.certify()
+                        event, _ = inner.reload(pair.inner_text(turn))
+                        assert event["generation"] == turn + 1, event
+                        event, _ = outer.reload(pair.outer_text(inner.port, turn))
+                        assert event["generation"] == turn + 1, event
+                    assert load.poll() is None, "the load ended too early to prove anything"
+                    assert handshakes(pair.inner) == begun, (handshakes(pair.inner), begun)
+                    out, errors = load.communicate(timeout=240)
+                finally:
+                    load.kill()
+            for gateway in (inner, outer):
+                wrong = [event for event in gateway.events("message") if event["decision"] != "forwarded"]
+                assert not wrong, wrong[:3]
+                assert len({event["profile"] for event in gateway.events("message")}) > 8
+            result = json.loads(out)
+            assert load.returncode == 0 and result["errors"] == 0 and result["messages"] == 2 * transactions, (errors, result)
+            assert handshakes(pair.inner) == begun > 0
+            print(f"  {result['messages']} exchanges over {begun} connections of TLS and HTTP/2 and 20 reloads, none lost;",
+                  f"p99 {result['p99_ms']:.1f} ms, longest {result['max_ms']:.1f} ms")
+            assert inner.stop() == 0 and outer.stop() == 0
+
+
+def tls_clients_stay(programs, folder):
+    """One client that speaks HTTP/1.1 over TLS and several of h2load that speak HTTP/2: on the connections they
+    have, before, between and after reloads; who comes later is shown the new certificate."""
+    if not shutil.which("h2load"):
+        print("SKIPPED: integration/reload: no h2load (Debian package nghttp2-client)")
+        return
+    pair = TlsPair(programs, folder, 9)
+    junk = folder / "junk"
+    junk.write_bytes(b"hello")  # answered 400 in CMP: no CA needed, no transaction begun
+    with Gateway(programs.cmpgate, pair.inner, pair.inner_text()) as gateway:
+        context = ssl.create_default_context(cafile=str(pair.pki.root))
+        with socket.create_connection(("127.0.0.1", gateway.port), 10) as plain, context.wrap_socket(plain, server_hostname="localhost") as kept:
+
+            def ask():
+                kept.sendall(b"POST /.well-known/cmp HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkixcmp\r\n"
+                             b"Content-Length: 5\r\n\r\nhello")
+                head, behind = read_head(kept)
+                assert head.startswith(b"HTTP/1.1 400 ") and read_content(kept, head, behind)[0][:1] == b"\x30", head
+
+            ask()
+            with subprocess.Popen(["h2load", "-n", "4000", "-c", "4", "-m", "2", "--rps", "250", "-d", junk, "-H",
+                                   "Content-Type: application/pkixcmp", f"https://127.0.0.1:{gateway.port}/.well-known/cmp"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as load:
+                try:
+                    until = time.monotonic() + 10
+                    while handshakes(pair.inner) < 5:
+                        assert time.monotonic() < until
+                        time.sleep(0.02)
+                    for turn in range(1, 11):
+                        if turn == 5:
+                            pair.certify()
+                        gateway.reload(pair.inner_text(turn))
+                        ask()
+                        time.sleep(0.1)
+                    assert load.poll() is None, "the load ended too early to prove anything"
+                    said, _ = load.communicate(timeout=60)
+                finally:
+                    load.kill()
+            assert "Application protocol: h2" in said and "4000 done" in said and "0 errored, 0 timeout" in said, said
+            assert re.search(r"status codes: 0 2xx, 0 3xx, 4000 4xx, 0 5xx", said), said
+            assert handshakes(pair.inner) == 5, handshakes(pair.inner)
+            shown = ssl.DER_cert_to_PEM_cert(kept.getpeercert(binary_form=True))
+            with socket.create_connection(("127.0.0.1", gateway.port), 10) as plain, \
+                    context.wrap_socket(plain, server_hostname="localhost") as later:
+                assert ssl.DER_cert_to_PEM_cert(later.getpeercert(binary_form=True)) != shown
+        assert gateway.stop() == 0
 
 
 def refused(programs, folder):
@@ -246,7 +408,7 @@ def main():
     parser.add_argument("--only")
     programs = parser.parse_args()
     programs.cmpgate = programs.cmpgate.resolve()
-    for test in (under_load, refused, files_again, tells_its_manager, moves_its_log):
+    for test in (under_load, under_tls, tls_clients_stay, refused, files_again, tells_its_manager, moves_its_log):
         if programs.only not in (None, test.__name__):
             continue
         with tempfile.TemporaryDirectory(prefix="cmpgate-reload-test-") as folder:
