@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "transports/http2/client.h"
+#include "transports/tcp/client.h"
 
 namespace ra::app {
 
@@ -11,10 +12,13 @@ using transports::http1::HttpClientCounters;
 using transports::http1::HttpClientSettings;
 using transports::http1::HttpCourier;
 using transports::http2::Http2Courier;
+using transports::tcp::TcpClientSettings;
+using transports::tcp::TcpCourier;
 
-HttpClientSettings client_settings(const config::UpstreamConfig& upstream, const config::Url& url,
-                                   const cmp::Limits& limits,
-                                   transports::common::TlsContextPtr tls) {
+namespace {
+
+HttpClientSettings http_settings(const config::UpstreamConfig& upstream, const config::Url& url,
+                                 const cmp::Limits& limits, transports::common::TlsContextPtr tls) {
     auto parsed = transports::http1::parse_http_url(url.text);
     if (!parsed)
         throw std::runtime_error("upstream " + upstream.name + ": " + url.text + " is no http URL");
@@ -31,14 +35,42 @@ HttpClientSettings client_settings(const config::UpstreamConfig& upstream, const
     return settings;
 }
 
-std::unique_ptr<transports::http1::TlsCourier> make_courier(transports::common::Worker& worker,
-                                                            const config::UpstreamConfig& upstream,
-                                                            const config::Url& url,
-                                                            const cmp::Limits& limits,
-                                                            HttpClientCounters& counters,
-                                                            transports::common::TlsContextPtr tls) {
+TcpClientSettings tcp_settings(const config::UpstreamConfig& upstream, const config::Url& url,
+                               const cmp::Limits& limits, transports::common::TlsContextPtr tls) {
+    TcpClientSettings settings;
+    settings.host = url.host;
+    settings.port = url.port;
+    settings.framing = upstream.tcp_framing == config::TcpFraming::rfc2510
+                           ? transports::tcp::Framing::rfc2510
+                           : transports::tcp::Framing::versioned;
+    settings.max_message = std::max(settings.max_message, limits.message_octets);
+    settings.max_connections = upstream.max_connections;
+    settings.max_waiting = upstream.max_waiting;
+    settings.connect_time = upstream.connect_timeout;
+    settings.idle_time = upstream.idle_timeout;
+    if (url.is_secure()) settings.tls = std::move(tls);
+    if (upstream.tls) settings.tls_name = upstream.tls->name;
+    return settings;
+}
+
+}  // namespace
+
+void check_urls(const config::UpstreamConfig& upstream) {
+    for (const config::Url& url : upstream.urls) {
+        if (url.is_http()) (void)http_settings(upstream, url, cmp::Limits{}, nullptr);
+    }
+}
+
+std::unique_ptr<transports::http1::TlsCourier> make_courier(
+    transports::common::Worker& worker, const Clock& clock, const config::UpstreamConfig& upstream,
+    const config::Url& url, const cmp::Limits& limits, HttpClientCounters& counters,
+    transports::common::TlsContextPtr tls) {
     using Mode = Http2Courier::Mode;
-    HttpClientSettings settings = client_settings(upstream, url, limits, std::move(tls));
+    if (url.is_tcp()) {
+        return std::make_unique<TcpCourier>(
+            worker, tcp_settings(upstream, url, limits, std::move(tls)), clock, counters);
+    }
+    HttpClientSettings settings = http_settings(upstream, url, limits, std::move(tls));
     const bool secure = settings.url.secure;
     if (upstream.http2 == config::UpstreamHttp2::prior_knowledge) {
         return std::make_unique<Http2Courier>(worker, std::move(settings), Mode::prior_knowledge,

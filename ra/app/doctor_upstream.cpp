@@ -55,7 +55,8 @@ Sent deliver(const config::UpstreamConfig& upstream, const config::Url& url, Byt
     const auto tls = upstream.tls ? config::load_upstream_tls(upstream, directory) : nullptr;
     transports::common::Workers workers{1, {}};
     transports::http1::HttpClientCounters counters;
-    const auto courier = make_courier(workers[0], upstream, url, limits, counters, tls);
+    const SystemClock clock;
+    const auto courier = make_courier(workers[0], clock, upstream, url, limits, counters, tls);
     std::promise<Sent> promise;
     const auto send = [](Courier& by, ByteView der,
                          std::promise<Sent>& to) -> asio::awaitable<void> {
@@ -103,6 +104,12 @@ Finding judge_not_sent(std::string_view why, const config::Url& url) {
 }
 
 Finding judge_status(const RejectedByTransport& rejected, const config::Url& url) {
+    if (url.is_tcp()) {
+        return bad(rejected.status == 204 ? "it answers that there is no answer"
+                                          : "it answers with an error frame",
+                   "is it a CMP server, and does it know this framing (tcp_framing)? Its log says "
+                   "why");
+    }
     const std::string found = "it answers HTTP status " + std::to_string(rejected.status);
     switch (rejected.status) {
         case 401:
@@ -164,9 +171,10 @@ Finding judge_sent(const Sent& sent, ByteView transaction_id, const config::Url&
     if (const auto* unknown = std::get_if<Unknown>(&sent)) {
         if (unknown->why == "deadline")
             return bad("it took the request and did not answer in time", "its log says why");
-        return bad("it took the request and answered nothing that is HTTP (" +
+        return bad("it took the request and answered nothing that is " +
+                       std::string(url.is_tcp() ? "a frame" : "HTTP") + " (" +
                        std::string(unknown->why) + ")",
-                   "is it an http server, on that port? One that wants TLS?");
+                   "is it a server for " + url.scheme + ", on that port? One that wants TLS?");
     }
     const Bytes* der = nullptr;
     if (const auto* rejected = std::get_if<RejectedByTransport>(&sent)) {

@@ -20,6 +20,8 @@ void announce(const Server& server, const config::Config& config, Log& log) {
         "-certout new.pem";
     for (const Server::Served& served : server.served()) {
         std::cout << served.listener << '\n';
+        if (served.paths.empty())
+            std::cout << "  " << served.scheme << "://" << served.address << '\n';
         const bool https = served.scheme == "https";
         const std::string server_at = https ? "https://" + served.address : served.address;
         for (const std::string& path : served.paths) {

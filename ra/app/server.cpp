@@ -121,9 +121,8 @@ Server::EntrancePtr Server::enter(const config::ListenerConfig& listener, const 
         });
     }
     if (socket == inherited.end())
-        return std::make_shared<Entrance>(listener, wiring, workers_, parts_, log_, std::nullopt);
-    auto made =
-        std::make_shared<Entrance>(listener, wiring, workers_, parts_, log_, socket->descriptor);
+        return make_entrance(listener, wiring, workers_, parts_, log_, std::nullopt);
+    auto made = make_entrance(listener, wiring, workers_, parts_, log_, socket->descriptor);
     inherited.erase(socket);
     return made;
 }
@@ -276,18 +275,20 @@ std::vector<Server::Served> Server::served() const {
         Served served;
         served.listener = entrance->config().name;
         served.scheme = entrance->config().url.scheme;
-        served.address = entrance->listener().text();
-        served.port = entrance->listener().port();
+        served.address = entrance->address();
+        served.port = entrance->port();
         // "All addresses" is nothing a client can connect to.
         if (served.address.starts_with("0.0.0.0:")) served.address.replace(0, 7, "127.0.0.1");
         if (served.address.starts_with("[::]:")) served.address.replace(0, 4, "[::1]");
-        served.paths.emplace_back(transports::http1::kWellKnown);
-        for (const std::string& label : wiring_->labels) {
-            served.paths.push_back(transports::http1::render_path(transports::http1::kWellKnown,
-                                                                  label, Operation::unspecified));
-        }
-        for (const std::string& alias : entrance->config().aliases) served.paths.push_back(alias);
         all.push_back(std::move(served));
+        if (!entrance->config().url.is_http()) continue;
+        std::vector<std::string>& paths = all.back().paths;
+        paths.emplace_back(transports::http1::kWellKnown);
+        for (const std::string& label : wiring_->labels) {
+            paths.push_back(transports::http1::render_path(transports::http1::kWellKnown, label,
+                                                           Operation::unspecified));
+        }
+        for (const std::string& alias : entrance->config().aliases) paths.push_back(alias);
     }
     return all;
 }

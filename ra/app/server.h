@@ -62,10 +62,10 @@ public:
     /// A URL somebody can use now.
     struct Served {
         std::string listener;
-        std::string scheme;   // "http", "https"
+        std::string scheme;   // "http", "https", "tcp", "tcps"
         std::string address;  // "127.0.0.1:8080", as a client on this machine reaches it
         std::uint16_t port = 0;
-        std::vector<std::string> paths;
+        std::vector<std::string> paths;  // of http and https
     };
     [[nodiscard]] std::vector<Served> served() const;
     [[nodiscard]] std::size_t workers() const noexcept { return workers_.size(); }

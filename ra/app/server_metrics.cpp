@@ -15,6 +15,7 @@ using transports::common::ListenerCounters;
 using transports::common::TlsCounters;
 using transports::http1::HttpClientCounters;
 using transports::http1::HttpServerCounters;
+using transports::tcp::TcpServerCounters;
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
@@ -26,17 +27,20 @@ double sum(std::size_t workers, const std::function<const Count&(std::size_t)>& 
 }
 
 struct ListenerMetric {
-    std::string_view name, help;
+    std::string_view http, tcp;  // its names
+    std::string_view help;
     bool gauge;
     Count ListenerCounters::* counter;
 };
 constexpr std::array<ListenerMetric, 4> kListenerMetrics{{
-    {"cmpgate_http_connections", "Connections open.", true, &ListenerCounters::open},
-    {"cmpgate_http_connections_total", "Connections accepted.", false, &ListenerCounters::accepted},
-    {"cmpgate_http_connections_refused_total", "Connections turned away at max_connections.", false,
-     &ListenerCounters::refused},
-    {"cmpgate_http_accept_errors_total", "Times accepting failed and paused.", false,
-     &ListenerCounters::accept_errors},
+    {"cmpgate_http_connections", "cmpgate_tcp_connections", "Connections open.", true,
+     &ListenerCounters::open},
+    {"cmpgate_http_connections_total", "cmpgate_tcp_connections_total", "Connections accepted.",
+     false, &ListenerCounters::accepted},
+    {"cmpgate_http_connections_refused_total", "cmpgate_tcp_connections_refused_total",
+     "Connections turned away at max_connections.", false, &ListenerCounters::refused},
+    {"cmpgate_http_accept_errors_total", "cmpgate_tcp_accept_errors_total",
+     "Times accepting failed and paused.", false, &ListenerCounters::accept_errors},
 }};
 
 struct ServerMetric {
@@ -49,6 +53,21 @@ constexpr std::array<ServerMetric, 3> kServerMetrics{{
      &HttpServerCounters::timeouts},
     {"cmpgate_http_dropped_replies_total", "Answers whose client had gone.",
      &HttpServerCounters::dropped_replies},
+}};
+
+struct TcpMetric {
+    std::string_view name, help;
+    Count TcpServerCounters::* counter;
+};
+constexpr std::array<TcpMetric, 5> kTcpMetrics{{
+    {"cmpgate_tcp_requests_total", "Whole messages received.", &TcpServerCounters::requests},
+    {"cmpgate_tcp_polls_total", "Polls for an answer that was promised.",
+     &TcpServerCounters::polls},
+    {"cmpgate_tcp_frame_errors_total", "Frames answered by an errorMsgRep.",
+     &TcpServerCounters::frame_errors},
+    {"cmpgate_tcp_timeouts_total", "Frames not received in time.", &TcpServerCounters::timeouts},
+    {"cmpgate_tcp_dropped_replies_total", "Answers whose client had gone.",
+     &TcpServerCounters::dropped_replies},
 }};
 
 struct ClientMetric {
@@ -64,6 +83,24 @@ constexpr std::array<ClientMetric, 4> kClientMetrics{{
 
 using Add = std::function<void(std::string_view, std::string_view, bool, Labels, double)>;
 
+bool has_connections(const Entrance& entrance) { return entrance.connections(0) != nullptr; }
+
+/// Connections of devices, under the name of what they speak.
+void add_connection_samples(const Add& add, bool tcp,
+                            const std::vector<std::shared_ptr<Entrance>>& entrances,
+                            std::size_t workers) {
+    for (const ListenerMetric& metric : kListenerMetrics) {
+        for (const auto& entrance : entrances) {
+            if (!has_connections(*entrance) || entrance->config().url.is_tcp() != tcp) continue;
+            add(tcp ? metric.tcp : metric.http, metric.help, metric.gauge,
+                {{"listener", entrance->config().name}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return entrance->connections(w)->*metric.counter;
+                }));
+        }
+    }
+}
+
 /// Handshakes with devices and with CAs.
 void add_tls_samples(const Add& add, const Wiring& wiring,
                      const std::vector<std::shared_ptr<Entrance>>& entrances,
@@ -75,9 +112,10 @@ void add_tls_samples(const Add& add, const Wiring& wiring,
     };
     std::vector<Side> sides;
     for (std::size_t i = 0; i < entrances.size(); ++i) {
+        if (!has_connections(*entrances[i])) continue;
         sides.push_back({"listener", entrances[i]->config().name,
                          [&entrances, i](std::size_t w) -> const TlsCounters& {
-                             return entrances[i]->listener().counters(w).tls;
+                             return entrances[i]->connections(w)->tls;
                          }});
     }
     for (std::size_t i = 0; i < wiring.config.upstreams.size(); ++i) {
@@ -111,10 +149,11 @@ void add_tls_samples(const Add& add, const Wiring& wiring,
             }) / 1e6);
     }
     for (std::size_t i = 0; i < entrances.size(); ++i) {
+        if (!has_connections(*entrances[i])) continue;
         add("cmpgate_proxy_errors_total", "Connections of proxies without a right PROXY header.",
             false, {{"listener", entrances[i]->config().name}},
             sum(parts.size(), [&](std::size_t w) -> const Count& {
-                return entrances[i]->listener().counters(w).proxy_errors;
+                return entrances[i]->connections(w)->proxy_errors;
             }));
     }
     for (const TlsKeeper::Expiry& expiry : wiring.tls->expiries()) {
@@ -145,24 +184,29 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
     }
     snapshot.operations.emplace_back("unparsed");
 
-    for (const ListenerMetric& metric : kListenerMetrics) {
-        for (std::size_t i = 0; i < entrances.size(); ++i) {
-            add(metric.name, metric.help, metric.gauge, {{"listener", entrances[i]->config().name}},
-                sum(workers, [&](std::size_t w) -> const Count& {
-                    return entrances[i]->listener().counters(w).*metric.counter;
-                }));
-        }
-    }
+    add_connection_samples(add, false, entrances, workers);
+    add_connection_samples(add, true, entrances, workers);
     add_tls_samples(add, wiring, entrances, parts);
     for (const ServerMetric& metric : kServerMetrics) {
         for (std::size_t i = 0; i < entrances.size(); ++i) {
+            if (!entrances[i]->config().url.is_http()) continue;
             add(metric.name, metric.help, false, {{"listener", entrances[i]->config().name}},
                 sum(workers, [&](std::size_t w) -> const Count& {
                     return parts[w]->server_counters(entrances[i]->config().id).*metric.counter;
                 }));
         }
     }
+    for (const TcpMetric& metric : kTcpMetrics) {
+        for (const auto& entrance : entrances) {
+            if (!entrance->config().url.is_tcp()) continue;
+            add(metric.name, metric.help, false, {{"listener", entrance->config().name}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return parts[w]->tcp_counters(entrance->config().id).*metric.counter;
+                }));
+        }
+    }
     for (std::size_t i = 0; i < entrances.size(); ++i) {
+        if (!entrances[i]->config().url.is_http()) continue;
         for (std::size_t status = 2; status < 6; ++status) {
             add("cmpgate_http_responses_total", "Responses by status class.", false,
                 {{"listener", entrances[i]->config().name},

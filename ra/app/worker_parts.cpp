@@ -12,7 +12,6 @@ namespace ra::app {
 
 using transports::common::Worker;
 using transports::http1::HttpClientCounters;
-using transports::http1::HttpClientSettings;
 using transports::http1::NameCache;
 
 namespace {
@@ -24,26 +23,25 @@ void note(std::atomic<std::int64_t>& moment) noexcept {
 }  // namespace
 
 /// A CA over its URLs, with the connections to them; gone with the last message that needs it.
-class WorkerParts::HttpUpstream final : public TlsUpstream {
+class WorkerParts::RemoteUpstream final : public TlsUpstream {
 public:
-    HttpUpstream(Worker& worker, const config::UpstreamConfig& upstream, const cmp::Limits& limits,
-                 HttpClientCounters& counters, WorkerParts::Reached& reached, const Clock& clock,
-                 const transports::common::TlsContextPtr& tls)
+    RemoteUpstream(Worker& worker, const config::UpstreamConfig& upstream,
+                   const cmp::Limits& limits, HttpClientCounters& counters,
+                   WorkerParts::Reached& reached, const Clock& clock,
+                   const transports::common::TlsContextPtr& tls)
         : worker_{worker}, reached_{reached} {
         std::vector<Courier*> urls;
         for (const config::Url& url : upstream.urls) {
-            const HttpClientSettings settings = client_settings(upstream, url, limits, tls);
-            couriers_.push_back(make_courier(worker, upstream, url, limits, counters, tls));
-            if (settings.url.secure) secure_.push_back(couriers_.back().get());
-            names_.push_back(
-                std::make_unique<NameCache>(worker, settings.url.host, settings.url.port));
+            couriers_.push_back(make_courier(worker, clock, upstream, url, limits, counters, tls));
+            if (url.is_secure()) secure_.push_back(couriers_.back().get());
+            names_.push_back(std::make_unique<NameCache>(worker, url.host, url.port));
             urls.push_back(couriers_.back().get());
         }
         upstream::ClientSettings settings;
         settings.resend_identical = upstream.resend_identical;
         client_ = std::make_unique<upstream::Client>(std::move(urls), clock, settings);
     }
-    ~HttpUpstream() override { close(); }
+    ~RemoteUpstream() override { close(); }
 
     asio::awaitable<gateway::SubmitResult> submit(gateway::UpstreamMessage message) override {
         gateway::SubmitResult result = co_await client_->submit(std::move(message));
@@ -115,10 +113,7 @@ std::shared_ptr<Wiring> make_wiring(const config::Config& config, gateway::Setti
     }
     wiring->labels.assign(labels.begin(), labels.end());
     for (const config::UpstreamConfig& upstream : config.upstreams) {
-        for (const config::Url& url : upstream.urls) {
-            if (!upstream.is_lab_ca())
-                (void)client_settings(upstream, url, wiring->settings->limits);
-        }
+        check_urls(upstream);
     }
     return wiring;
 }
@@ -139,7 +134,10 @@ WorkerParts::WorkerParts(Worker& worker, const Shared& shared, const Wiring& wir
 
 void WorkerParts::prepare(const Wiring& wiring) {
     messages_.make_room(wiring.listeners.size());
-    for (std::size_t id = 0; id < wiring.listeners.size(); ++id) server_counters_[id];
+    for (std::size_t id = 0; id < wiring.listeners.size(); ++id) {
+        server_counters_[id];
+        tcp_counters_[id];
+    }
     for (const config::UpstreamConfig& upstream : wiring.config.upstreams) {
         client_counters_[upstream.name];
         reached_[upstream.name];
@@ -189,7 +187,7 @@ gateway::SnapshotPtr WorkerParts::snapshot(const Wiring& wiring) {
 std::shared_ptr<gateway::Upstream> WorkerParts::connect(const config::UpstreamConfig& upstream,
                                                         const Wiring& wiring) {
     if (!upstream.is_lab_ca()) {
-        auto made = std::make_shared<HttpUpstream>(
+        auto made = std::make_shared<RemoteUpstream>(
             worker_, upstream, wiring.settings->limits, client_counters_.at(upstream.name),
             reached_.at(upstream.name), clock_, wiring.tls->upstream(upstream.name));
         tls_upstreams_[upstream.name] = made;

@@ -16,6 +16,7 @@
 #include "transports/common/worker.h"
 #include "transports/http1/client.h"
 #include "transports/http1/counters.h"
+#include "transports/tcp/server.h"
 
 namespace ra::app {
 
@@ -63,7 +64,7 @@ public:
 
     /// On the worker: closes idle connections to the CAs.
     void close_upstreams() noexcept;
-    /// On the worker: new connections to that upstream's https URLs are made with `tls`.
+    /// On the worker: new connections to that upstream's https and tcps URLs are made with `tls`.
     void set_upstream_tls(const std::string& upstream,
                           const transports::common::TlsContextPtr& tls);
 
@@ -71,6 +72,9 @@ public:
     /// Once prepare() knew it; they stay as long as this.
     [[nodiscard]] transports::http1::HttpServerCounters& server_counters(ListenerId listener) {
         return server_counters_.at(static_cast<std::size_t>(listener));
+    }
+    [[nodiscard]] transports::tcp::TcpServerCounters& tcp_counters(ListenerId listener) {
+        return tcp_counters_.at(static_cast<std::size_t>(listener));
     }
     [[nodiscard]] const transports::http1::HttpClientCounters& client_counters(
         const std::string& upstream) const {
@@ -86,7 +90,7 @@ private:
     struct TlsUpstream : gateway::Upstream {
         virtual void set_tls(const transports::common::TlsContextPtr& tls) = 0;
     };
-    class HttpUpstream;
+    class RemoteUpstream;
 
     void turn();
     static asio::awaitable<void> tend(std::shared_ptr<gateway::Upstream> way);
@@ -102,6 +106,7 @@ private:
     metrics::MessageCounters messages_;
     std::map<std::string, transports::http1::HttpClientCounters> client_counters_;
     std::map<std::size_t, transports::http1::HttpServerCounters> server_counters_;
+    std::map<std::size_t, transports::tcp::TcpServerCounters> tcp_counters_;
     WorkerAudit audit_;
     crypto::ChainVerifier chains_;
     std::unique_ptr<gateway::Gateway> gateway_;

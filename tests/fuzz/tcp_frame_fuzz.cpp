@@ -47,5 +47,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(whole.frame().value.size() <= kMaxValue);
     (void)transports::tcp::read_poll_rep(whole.frame().value);
     (void)transports::tcp::read_poll_req(whole.frame().value);
+    (void)transports::tcp::read_error(whole.frame());
     return 0;
 }

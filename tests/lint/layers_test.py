@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "transports/http1": SEAM + ["transports/common"],
     "transports/http2": SEAM + ["transports/common", "transports/http1"],
     "transports/coap": SEAM + ["transports/common"],
-    "transports/tcp": SEAM + ["transports/common"],
+    "transports/tcp": SEAM + ["transports/common", "transports/http1"],
     "transports/file": SEAM + ["transports/common"],
     "transports/mail": SEAM + ["transports/common"],
     "ra/app": [""],

@@ -4,9 +4,12 @@ curl). A door carries one DER message to one gateway and brings the answer back;
 import hashlib
 import http.server
 import re
+import ssl
 import subprocess
 import tempfile
 import threading
+
+from tcp_client import TcpClient
 
 PATH = "/.well-known/cmp"
 
@@ -56,6 +59,32 @@ class CurlDoor(Door):
         return done.stdout
 
 
+class TcpDoor(Door):
+    """CMP directly over TCP. A frame names no label: each has a listener of its own."""
+
+    def __init__(self, name, listener, framing, secure=False):
+        self.name, self.listener, self.framing, self.scheme = name, listener, framing, "tcps" if secure else "tcp"
+
+    def config(self, world):
+        tls = f'tls = {{ certificate = "file:{world.tls[0]}", key = "file:{world.tls[1]}" }}\n' if self.scheme == "tcps" else ""
+        return "[[listener]]\n".join(
+            ("" if number == 0 else f'name = "{self.listener}-{label}"\n')
+            + f'url = "{self.scheme}://127.0.0.1:0"\nlabel = "{label}"\n{tls}' for number, label in enumerate(ways()))
+
+    def found(self, gateway, world):
+        self.ports = {}
+        for number, label in enumerate(ways()):
+            name = self.listener if number == 0 else f"{self.listener}-{label}"
+            self.ports[label] = int(gateway.wait_for(
+                rf'"event":"listening","listener":"{name}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1])
+        self.port = next(iter(self.ports.values()))
+        self.tls = ssl.create_default_context(cafile=str(world.tls_root)) if self.scheme == "tcps" else None
+
+    def send(self, der, label):
+        with TcpClient(self.ports[label], self.tls) as client:
+            return client.exchange(der, self.framing)
+
+
 def doors():
     """All of them, by name. Those of one listener stand next to each other."""
     every = [
@@ -64,6 +93,9 @@ def doors():
         CurlDoor("h2c", "plain", "http", "--http2-prior-knowledge"),
         CurlDoor("https", "secure", "https", "--http1.1"),
         CurlDoor("h2", "secure", "https", "--http2"),
+        TcpDoor("tcp", "frames", "versioned"),
+        TcpDoor("tcp-2510", "frames", "rfc2510"),
+        TcpDoor("tcps", "frames-tls", "versioned", secure=True),
     ]
     return {door.name: door for door in every}
 
@@ -88,6 +120,9 @@ def ways():
         Way("h2c", "h2c", "http://127.0.0.1:{port}" + PATH, 'http2 = "prior-knowledge"'),
         Way("https", "https", "https://localhost:{port}" + PATH, 'http2 = "never"', TLS),
         Way("h2", "h2", "https://localhost:{port}" + PATH, TLS),
+        Way("tcp", "tcp", "tcp://127.0.0.1:{port}"),
+        Way("tcp-2510", "tcp", "tcp://127.0.0.1:{port}", 'tcp_framing = "rfc2510"'),
+        Way("tcps", "tcps", "tcps://localhost:{port}", TLS),
         Way("labca", None, "labca:"),
     ]
     return {way.name: way for way in every}

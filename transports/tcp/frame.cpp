@@ -90,6 +90,12 @@ std::optional<std::uint32_t> read_poll_req(ra::ByteView value) noexcept {
     return big_endian(value);
 }
 
+std::array<std::uint8_t, 4> poll_req_value(std::uint32_t reference) noexcept {
+    std::array<std::uint8_t, 4> value{};
+    put(value, reference);
+    return value;
+}
+
 ra::Bytes error_value(Framing framing, FrameError error, ra::ByteView data, std::string_view text) {
     ra::Bytes value;
     if (framing == Framing::versioned) {
@@ -99,6 +105,11 @@ ra::Bytes error_value(Framing framing, FrameError error, ra::ByteView data, std:
     }
     ra::append(value, ra::as_bytes(text));
     return value;
+}
+
+std::optional<FrameError> read_error(const Frame& frame) noexcept {
+    if (frame.framing != Framing::versioned || frame.value.size() < 2) return std::nullopt;
+    return static_cast<FrameError>(frame.value[0] << 8U | frame.value[1]);
 }
 
 }  // namespace transports::tcp

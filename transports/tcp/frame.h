@@ -101,9 +101,13 @@ struct PollRep {
 [[nodiscard]] std::optional<PollRep> read_poll_rep(ra::ByteView value) noexcept;
 /// The reference of a poll_req; nullopt: not four octets.
 [[nodiscard]] std::optional<std::uint32_t> read_poll_req(ra::ByteView value) noexcept;
+[[nodiscard]] std::array<std::uint8_t, 4> poll_req_value(std::uint32_t reference) noexcept;
 
 /// Value of an error_rep. `data` only with the versioned framing.
 [[nodiscard]] ra::Bytes error_value(Framing framing, FrameError error, ra::ByteView data,
                                     std::string_view text);
+/// The error of an error_rep; nullopt: RFC 2510 has none, or too short to hold one. It may be one
+/// that FrameError does not name.
+[[nodiscard]] std::optional<FrameError> read_error(const Frame& frame) noexcept;
 
 }  // namespace transports::tcp

@@ -21,17 +21,31 @@ struct TcpServer::Session {
 
 /// An exchange under way, shared by it and whoever waits for it.
 struct TcpServer::Pending {
-    explicit Pending(common::Worker& worker) noexcept : wakeup{worker} {}
+    explicit Pending(const TcpServer& of)
+        : worker{of.worker_}, exchange{of.exchange_}, polls{of.polls_}, wakeup{of.worker_} {}
+    common::Worker& worker;
+    ra::Exchange& exchange;
+    const std::shared_ptr<PollTable> polls;
     common::Wakeup wakeup;
     std::optional<ra::Reply> reply;
     std::optional<std::uint32_t> reference;  // promised to a poll
-    bool dropped = false;                    // nobody waits any more
 };
+
+namespace {
+
+/// Whoever comes from the same address with the same name, if TLS told one.
+std::string client_of(const ra::PeerFacts& peer) {
+    std::string client = peer.address;
+    if (peer.tls != nullptr) client += ra::as_text(peer.tls->client_subject);
+    return client;
+}
+
+}  // namespace
 
 asio::awaitable<void> TcpServer::serve(ByteStream& stream) {
     Session session;
-    session.client = stream.peer().address;
-    while (!session.over && !worker_.tasks().draining()) {
+    session.client = client_of(stream.peer());
+    while (!session.over && !ending()) {
         stream.expires_after(settings_.idle_time);
         stream.set_idle(true);
         const Ready ready = co_await stream.wait_read();
@@ -122,17 +136,21 @@ asio::awaitable<TcpServer::Next> TcpServer::answer_message(ByteStream& stream, S
     ra::Arrival arrival;
     arrival.der = std::move(frame.value);
     arrival.listener = settings_.listener;
+    arrival.label = settings_.label;
     arrival.peer = stream.peer();
     arrival.deadline = ra::BootClock::now() + settings_.exchange_time;
     worker_.random().fill(arrival.trace.octets);
     counters_.requests.add();
 
-    const auto pending = std::make_shared<Pending>(worker_);
+    const auto pending = std::make_shared<Pending>(*this);
     worker_.tasks().spawn("tcp exchange", run(pending, std::move(arrival)));
     if (!pending->reply)
         (void)co_await pending->wakeup.wait(ra::BootClock::now() + settings_.poll_after);
     while (!pending->reply) {
-        pending->reference = polls_.open(session.client, worker_.random(), ra::BootClock::now());
+        // Of who ends nobody can ask later.
+        if (!ending())
+            pending->reference =
+                polls_->open(session.client, worker_.random(), ra::BootClock::now());
         if (pending->reference) co_return co_await say_poll(stream, frame, *pending->reference);
         // No reference is free: the client waits here, by the exchange's own deadline.
         (void)co_await pending->wakeup.wait(ra::BootTime::max());
@@ -140,16 +158,16 @@ asio::awaitable<TcpServer::Next> TcpServer::answer_message(ByteStream& stream, S
     co_return co_await reply(stream, frame, *pending->reply);
 }
 
-/// Runs in the task group: a disconnect does not end it.
+/// Runs in the task group: a disconnect does not end it, and it may outlive the server.
 asio::awaitable<void> TcpServer::run(std::shared_ptr<Pending> pending, ra::Arrival arrival) {
     ra::Reply reply = ra::Overloaded{};
     try {
-        reply = co_await exchange_.exchange(std::move(arrival));
+        reply = co_await pending->exchange.exchange(std::move(arrival));
     } catch (...) {
-        worker_.report("exchange", std::current_exception());
+        pending->worker.report("exchange", std::current_exception());
     }
     if (pending->reference) {
-        polls_.finish(*pending->reference, std::move(reply), ra::BootClock::now());
+        pending->polls->finish(*pending->reference, std::move(reply), ra::BootClock::now());
     } else {
         pending->reply = std::move(reply);
         pending->wakeup.notify();
@@ -164,7 +182,7 @@ asio::awaitable<TcpServer::Next> TcpServer::answer_poll(ByteStream& stream, Sess
         co_return co_await refuse(stream, frame, FrameError::general_client_error, {},
                                   "a polling reference is four octets");
     }
-    PollTable::Found found = polls_.collect(*reference, session.client, ra::BootClock::now());
+    PollTable::Found found = polls_->collect(*reference, session.client, ra::BootClock::now());
     if (std::holds_alternative<PollTable::Pending>(found))
         co_return co_await say_poll(stream, frame, *reference);
     if (const auto* answered = std::get_if<ra::Reply>(&found))
@@ -212,7 +230,7 @@ asio::awaitable<TcpServer::Next> TcpServer::refuse(ByteStream& stream, const Fra
 
 asio::awaitable<TcpServer::Next> TcpServer::send(ByteStream& stream, const Frame& to,
                                                  FrameType type, ra::ByteView value) {
-    const bool close = to.close || worker_.tasks().draining();
+    const bool close = to.close || ending();
     const FrameHead head{to.framing, type, value.size(), close};
     error_code error;
     const std::size_t sent = stream.try_write(head.octets(), value, error);

@@ -3,6 +3,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "ra/exchange.h"
 #include "transports/common/listener.h"
@@ -25,6 +27,7 @@ struct TcpServerCounters {
 
 struct TcpServerSettings {
     ra::ListenerId listener{};
+    std::string label;  // of all its messages: a frame names none
     std::size_t max_message = 256 * 1024;
     std::chrono::milliseconds idle_time{60'000};      // between frames
     std::chrono::milliseconds receive_time{15'000};   // first to last octet of a frame
@@ -40,18 +43,22 @@ struct TcpServerSettings {
 /// client has gone goes on too, only its reply is dropped.
 class TcpServer final : public common::ConnectionHandler {
 public:
-    /// All but `settings` outlive it.
-    TcpServer(common::Worker& worker, ra::Exchange& exchange, PollTable& polls,
+    /// What is referred to outlives it.
+    TcpServer(common::Worker& worker, ra::Exchange& exchange, std::shared_ptr<PollTable> polls,
               const ra::Clock& clock, TcpServerSettings settings,
               TcpServerCounters& counters) noexcept
         : worker_{worker},
           exchange_{exchange},
-          polls_{polls},
+          polls_{std::move(polls)},
           clock_{clock},
-          settings_{settings},
+          settings_{std::move(settings)},
           counters_{counters} {}
 
     boost::asio::awaitable<void> serve(common::ByteStream& stream) override;
+    void retire() noexcept override { retired_ = true; }
+
+    /// On its worker, from the next frame on.
+    void use(TcpServerSettings settings) { settings_ = std::move(settings); }
 
 private:
     enum class Next : std::uint8_t { frame, go_on, close };
@@ -66,7 +73,7 @@ private:
                                                 Frame& frame);
     boost::asio::awaitable<Next> answer_poll(common::ByteStream& stream, Session& session,
                                              Frame& frame);
-    boost::asio::awaitable<void> run(std::shared_ptr<Pending> pending, ra::Arrival arrival);
+    static boost::asio::awaitable<void> run(std::shared_ptr<Pending> pending, ra::Arrival arrival);
     boost::asio::awaitable<Next> reply(common::ByteStream& stream, const Frame& to,
                                        const ra::Reply& reply);
     boost::asio::awaitable<Next> say_poll(common::ByteStream& stream, const Frame& to,
@@ -76,12 +83,15 @@ private:
     boost::asio::awaitable<Next> send(common::ByteStream& stream, const Frame& to, FrameType type,
                                       ra::ByteView value);
 
+    [[nodiscard]] bool ending() const noexcept { return retired_ || worker_.tasks().draining(); }
+
     common::Worker& worker_;
     ra::Exchange& exchange_;
-    PollTable& polls_;
+    std::shared_ptr<PollTable> polls_;  // also of exchanges that outlive this
     const ra::Clock& clock_;
     TcpServerSettings settings_;
     TcpServerCounters& counters_;
+    bool retired_ = false;
 };
 
 }  // namespace transports::tcp

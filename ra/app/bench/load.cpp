@@ -53,7 +53,9 @@ std::unique_ptr<Courier> make_connection(Worker& worker, const LoadSettings& set
     upstream.name = "URL";
     upstream.max_connections = 1;
     if (settings.hold) upstream.idle_timeout = std::chrono::hours{24};
-    return make_courier(worker, upstream, config::Url::parse(settings.url), {}, counters, nullptr);
+    static const SystemClock kClock;
+    return make_courier(worker, kClock, upstream, config::Url::parse(settings.url), {}, counters,
+                        nullptr);
 }
 
 /// What all workers share.

@@ -56,6 +56,9 @@ struct UpstreamTlsConfig {
     Place at;
 };
 
+/// How messages are framed towards a CA directly over TCP (spec 03 section 4).
+enum class TcpFraming : std::uint8_t { versioned, rfc2510 };
+
 /// Whether HTTP/2 is spoken with a CA.
 enum class UpstreamHttp2 : std::uint8_t {
     negotiated,  // https: where ALPN agrees on it; http: never
@@ -69,6 +72,7 @@ struct ListenerConfig {
     Url url;
     Place at;                          // of the url
     std::vector<std::string> aliases;  // further paths
+    std::string label;                 // of every message, with tcp: it has no path to say it
     std::uint32_t max_connections = 20'000;
     std::chrono::seconds receive_timeout{10};
     std::chrono::seconds idle_timeout{60};
@@ -76,7 +80,9 @@ struct ListenerConfig {
     std::chrono::seconds exchange_timeout{30};
     std::uint32_t max_requests = 0;  // of one connection; 0: any number
     bool http2 = true;
-    std::optional<ListenerTlsConfig> tls;              // with https
+    std::chrono::seconds poll_after{20};               // with tcp: then a client is told to poll
+    std::chrono::seconds check_back{5};                // ... and when
+    std::optional<ListenerTlsConfig> tls;              // with https and tcps
     std::vector<Located<std::string>> proxy_networks;  // that send a PROXY header (S-41)
 };
 
@@ -107,7 +113,8 @@ struct UpstreamConfig {
     std::chrono::seconds connect_timeout{3};
     std::chrono::seconds idle_timeout{30};
     UpstreamHttp2 http2 = UpstreamHttp2::negotiated;
-    std::optional<UpstreamTlsConfig> tls;  // with https
+    TcpFraming tcp_framing = TcpFraming::versioned;
+    std::optional<UpstreamTlsConfig> tls;  // with https and tcps
 
     [[nodiscard]] bool is_lab_ca() const noexcept {
         return !urls.empty() && urls.front().scheme == "labca";

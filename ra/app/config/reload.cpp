@@ -75,8 +75,8 @@ bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) {
                       [](const Url& x, const Url& y) { return x.text == y.text; }) &&
            a.resend_identical == b.resend_identical && a.append_labels == b.append_labels &&
            a.max_connections == b.max_connections && a.max_waiting == b.max_waiting &&
-           a.connect_timeout == b.connect_timeout && a.idle_timeout == b.idle_timeout &&
-           tls_text(a) == tls_text(b);
+           a.tcp_framing == b.tcp_framing && a.connect_timeout == b.connect_timeout &&
+           a.idle_timeout == b.idle_timeout && tls_text(a) == tls_text(b);
 }
 
 }  // namespace ra::app::config

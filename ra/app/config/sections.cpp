@@ -27,7 +27,7 @@ std::string read_name(const Table& table, std::string_view what, std::size_t ind
 }
 
 std::string not_in_this_build(const Url& url, std::string_view wanted) {
-    static const std::vector<std::string_view> kPlanned = {"coap", "coaps", "tcp", "tcps", "file"};
+    static const std::vector<std::string_view> kPlanned = {"coap", "coaps", "file"};
     if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
         return url.scheme + " is not in this build; it has " + std::string(wanted);
     }
@@ -45,14 +45,15 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
     listener.at = written->at;
     table.attempt(written->at, [&] {
         const Url url = Url::parse(written->value);
-        if (url.scheme != "http" && url.scheme != "https") {
+        if (!url.is_http() && !url.is_tcp()) {
             throw std::invalid_argument(
-                not_in_this_build(url, "http://ADDRESS:PORT and https://ADDRESS:PORT"));
+                not_in_this_build(url, "http(s)://ADDRESS:PORT and tcp(s)://ADDRESS:PORT"));
         }
         if (!url.path.empty() && url.path != "/") {
             throw std::invalid_argument(
-                "a listener's url ends after the port; it serves /.well-known/cmp, further paths "
-                "are named in aliases");
+                url.is_tcp() ? "there are no paths over tcp; a label is named in label"
+                             : "a listener's url ends after the port; it serves /.well-known/cmp, "
+                               "further paths are named in aliases");
         }
         const bool numeric = url.host.find_first_not_of("0123456789.") == std::string::npos ||
                              url.host.find(':') != std::string::npos || url.host == "localhost";
@@ -63,6 +64,40 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
         }
         listener.url = url;
     });
+}
+
+}  // namespace
+
+namespace {
+
+/// Keys that mean nothing to a listener of this scheme: said, they would be relied on.
+void refuse_foreign_keys(const Table& table, const ListenerConfig& listener) {
+    const auto refuse = [&](std::initializer_list<std::string_view> keys, std::string_view whose) {
+        for (const std::string_view key : keys) {
+            if (table.has(key)) {
+                table.faults().error(
+                    table.at(key),
+                    std::string(key) + " belongs to a listener for " + std::string(whose));
+            }
+        }
+    };
+    if (listener.url.text.empty()) return;  // another fault
+    if (!listener.url.is_http()) refuse({"aliases", "max_requests", "http2"}, "http or https");
+    if (!listener.url.is_tcp()) refuse({"label", "poll_after", "check_back"}, "tcp or tcps");
+}
+
+/// One that a path could have.
+void read_label(const Table& table, ListenerConfig& listener) {
+    const auto label = table.text("label");
+    if (!label) return;
+    const bool plain = !label->value.empty() && label->value.size() <= 64 &&
+                       std::all_of(label->value.begin(), label->value.end(), [](char c) {
+                           return c > ' ' && c < 0x7f && c != '/' && c != '?' && c != '#';
+                       });
+    if (!plain)
+        table.faults().error(label->at,
+                             "label is 1 to 64 printable characters without blanks and \"/\"");
+    listener.label = label->value;
 }
 
 }  // namespace
@@ -95,15 +130,22 @@ ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults
     listener.max_requests =
         static_cast<std::uint32_t>(table.integer("max_requests", 0, 1'000'000'000, 0));
     listener.http2 = table.boolean("http2", listener.http2);
+    read_label(table, listener);
+    listener.poll_after =
+        table.duration("poll_after", seconds{1}, seconds{3600}, listener.poll_after);
+    listener.check_back =
+        table.duration("check_back", seconds{1}, seconds{3600}, listener.check_back);
+    refuse_foreign_keys(table, listener);
     listener.proxy_networks = read_networks(table, "proxy_protocol");
     if (const Node* tls = table.get("tls")) listener.tls = read_listener_tls(*tls, faults);
-    const bool https = listener.url.scheme == "https";
-    if (https && !listener.tls) {
-        faults.error(
-            listener.at,
-            "an https listener needs tls = { certificate = \"file:…\", key = \"file:…\" }");
-    } else if (!https && listener.tls && !listener.url.text.empty()) {
-        faults.error(table.at("tls"), "tls is said, but the url is not https://");
+    const bool secure = listener.url.is_secure();
+    if (secure && !listener.tls) {
+        faults.error(listener.at,
+                     (listener.url.is_tcp() ? "a tcps" : "an https") +
+                         std::string(" listener needs tls = { certificate = \"file:…\", key = "
+                                     "\"file:…\" }"));
+    } else if (!secure && listener.tls && !listener.url.text.empty()) {
+        faults.error(table.at("tls"), "tls is said, but the url is not https:// or tcps://");
     }
     return listener;
 }
@@ -202,9 +244,13 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
             if (url.scheme == "labca") {
                 if (url.text != "labca:")
                     throw std::invalid_argument("the lab CA's url is \"labca:\" and nothing else");
-            } else if (url.scheme != "http" && url.scheme != "https") {
-                throw std::invalid_argument(
-                    not_in_this_build(url, "http(s)://HOST:PORT/PATH and labca:"));
+            } else if (url.is_tcp()) {
+                if (!url.path.empty() && url.path != "/")
+                    throw std::invalid_argument("there are no paths over tcp");
+                if (url.port == 0) throw std::invalid_argument("port 0 is nobody's");
+            } else if (!url.is_http()) {
+                throw std::invalid_argument(not_in_this_build(
+                    url, "http(s)://HOST:PORT/PATH, tcp(s)://HOST:PORT and labca:"));
             }
             upstream.urls.push_back(std::move(url));
         });
@@ -250,14 +296,23 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
                                      {"never", UpstreamHttp2::never},
                                      {"prior-knowledge", UpstreamHttp2::prior_knowledge}},
                                     upstream.http2);
+    upstream.tcp_framing = table.choice<TcpFraming>(
+        "tcp_framing", {{"versioned", TcpFraming::versioned}, {"rfc2510", TcpFraming::rfc2510}},
+        upstream.tcp_framing);
+    const auto any_url = [&upstream](auto is) {
+        return std::any_of(upstream.urls.begin(), upstream.urls.end(), is);
+    };
+    if (table.has("tcp_framing") && !upstream.urls.empty() &&
+        !any_url([](const Url& url) { return url.is_tcp(); }))
+        faults.error(table.at("tcp_framing"), "tcp_framing is said, but no url is tcp(s)://");
     if (const Node* tls = table.get("tls")) upstream.tls = read_upstream_tls(*tls, faults);
-    const bool https = std::any_of(upstream.urls.begin(), upstream.urls.end(),
-                                   [](const Url& url) { return url.scheme == "https"; });
-    if (https && !upstream.tls) {
-        faults.error(table.at("url"),
-                     "https without tls = { trust = \"file:…\" }: absent trust refuses everybody");
-    } else if (!https && upstream.tls && !upstream.urls.empty()) {
-        faults.error(table.at("tls"), "tls is said, but no url is https://");
+    const bool secure = any_url([](const Url& url) { return url.is_secure(); });
+    if (secure && !upstream.tls) {
+        faults.error(table.at("url"), upstream.urls.front().scheme +
+                                          " without tls = { trust = \"file:…\" }: absent trust "
+                                          "refuses everybody");
+    } else if (!secure && upstream.tls && !upstream.urls.empty()) {
+        faults.error(table.at("tls"), "tls is said, but no url is https:// or tcps://");
     }
     return upstream;
 }

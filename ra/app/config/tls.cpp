@@ -85,8 +85,10 @@ TlsContextPtr load_listener_tls(const ListenerConfig& listener, const std::strin
                        : tls.clients == ListenerTlsConfig::Clients::optional ? Clients::optional
                                                                              : Clients::off;
     settings.client_trust = read_trust(tls.client_trust, directory);
-    if (listener.http2) settings.protocols.emplace_back("h2");
-    settings.protocols.emplace_back("http/1.1");
+    if (listener.url.is_http()) {
+        if (listener.http2) settings.protocols.emplace_back("h2");
+        settings.protocols.emplace_back("http/1.1");
+    }
     settings.session_scope = listener.name;
     return TlsContext::server(settings, std::move(tickets));
 }

@@ -215,7 +215,7 @@ Url Url::parse(std::string_view text) {
                     [](char c) { return c <= ' ' || c == 0x7f; })) {
         throw fault("blanks and control characters have no place in it");
     }
-    url.port = 80;
+    url.port = url.is_tcp() ? 829 : url.is_secure() ? 443 : 80;
     if (!port.empty()) {
         unsigned number = 0;
         const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -40,9 +40,9 @@ struct Source {
     friend bool operator==(const Source&, const Source&) = default;
 };
 
-/// The http URL of a listener or an upstream.
+/// The URL of a listener or an upstream.
 struct Url {
-    std::string scheme;  // lower case: "http", "labca"
+    std::string scheme;  // lower case: "http", "tcps", "labca"
     std::string host;    // without brackets
     std::uint16_t port = 0;
     std::string path;  // "" or "/…"
@@ -50,6 +50,11 @@ struct Url {
 
     /// Splits; which schemes and parts are allowed is the caller's business.
     [[nodiscard]] static Url parse(std::string_view text);
+
+    [[nodiscard]] bool is_http() const noexcept { return scheme == "http" || scheme == "https"; }
+    [[nodiscard]] bool is_tcp() const noexcept { return scheme == "tcp" || scheme == "tcps"; }
+    /// Over TLS.
+    [[nodiscard]] bool is_secure() const noexcept { return scheme == "https" || scheme == "tcps"; }
 };
 
 }  // namespace ra::app::config

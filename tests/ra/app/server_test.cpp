@@ -83,8 +83,10 @@ TEST_SUITE("ra/app") {
     TEST_CASE("metrics/README.md lists the names there are") {
         Running running{
             "\n[[listener]]\nname = \"secure\"\nurl = \"https://127.0.0.1:0\"\n"
-            "tls = { certificate = \"file:device.pem\", key = \"file:device.key\" }\n"};
-        CHECK(running.server->served().back().scheme == "https");
+            "tls = { certificate = \"file:device.pem\", key = \"file:device.key\" }\n"
+            "[[listener]]\nurl = \"tcp://127.0.0.1:0\"\n"};
+        CHECK(running.server->served()[1].scheme == "https");
+        CHECK(running.server->served().back().scheme == "tcp");
         metrics::Snapshot snapshot = running.server->snapshot();
         const std::string text = metrics::prometheus_text(snapshot);
         std::ifstream file{CMPGATE_SOURCE_DIR "/metrics/README.md"};

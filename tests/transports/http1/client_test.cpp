@@ -10,42 +10,6 @@ TEST_SUITE_BEGIN("transports/http1");
 
 namespace {
 
-/// A server of one thread that does to each connection what it is told.
-class ScriptedPeer {
-public:
-    using Script = std::function<void(RawSocket&, int connection)>;
-    explicit ScriptedPeer(Script script)
-        : sockets_{common::open_listen_sockets("127.0.0.1", 0, 1, 16)},
-          thread_{[this, script = std::move(script)] {
-              for (int connection = 0;; ++connection) {
-                  // The socket was made non-blocking for an event loop.
-                  fd_set readable;
-                  FD_ZERO(&readable);
-                  FD_SET(sockets_.sockets[0].get(), &readable);
-                  timeval tick{0, 20'000};
-                  while (select(sockets_.sockets[0].get() + 1, &readable, nullptr, nullptr,
-                                &tick) == 0) {
-                      if (stop_) return;
-                      FD_SET(sockets_.sockets[0].get(), &readable);
-                      tick = {0, 20'000};
-                  }
-                  if (stop_) return;
-                  RawSocket one{accept4(sockets_.sockets[0].get(), nullptr, nullptr, SOCK_CLOEXEC)};
-                  script(one, connection);
-              }
-          }} {}
-    ~ScriptedPeer() {
-        stop_ = true;
-        thread_.join();
-    }
-    [[nodiscard]] std::uint16_t port() const { return sockets_.port; }
-
-private:
-    std::atomic<bool> stop_{false};
-    common::ListenSockets sockets_;
-    std::thread thread_;
-};
-
 /// A worker with a courier towards `port`.
 struct Client {
     explicit Client(std::uint16_t port,
@@ -82,21 +46,6 @@ struct Client {
     http1::HttpClientCounters counters;
     std::unique_ptr<http1::HttpCourier> courier;
 };
-
-std::string outcome(const ra::Sent& sent) {
-    if (const auto* got = std::get_if<ra::Delivered>(&sent)) {
-        return "delivered " + std::string{ra::as_text(got->der)};
-    }
-    if (const auto* not_sent = std::get_if<ra::NotSent>(&sent)) {
-        return "not sent " + std::string{not_sent->why};
-    }
-    if (const auto* unknown = std::get_if<ra::Unknown>(&sent)) {
-        return "unknown " + std::string{unknown->why};
-    }
-    const auto& rejected = std::get<ra::RejectedByTransport>(sent);
-    return "rejected " + std::to_string(rejected.status) + " " +
-           std::string{ra::as_text(rejected.der)};
-}
 
 std::string response(std::string_view content, std::string_view status = "200 OK",
                      std::string_view type = "application/pkixcmp") {

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/transports/http1/fixture.h"
+#include "tests/transports/tcp/frames.h"
 #include "transports/tcp/poll_table.h"
 
 using namespace fixture;
@@ -15,7 +15,7 @@ struct TcpFixture {
     explicit TcpFixture(ScriptedExchange::Script script = echo,
                         tcp::TcpServerSettings settings = {}, std::chrono::milliseconds delay = 0ms,
                         std::size_t references = 1024)
-        : polls{tcp::PollTable::Settings{references, 600s}},
+        : polls{std::make_shared<tcp::PollTable>(tcp::PollTable::Settings{references, 600s})},
           exchange{workers[0], std::move(script)},
           server{workers[0], exchange, polls, clock, settings, counters},
           listener{{}, {{workers[0], server}}} {
@@ -34,59 +34,10 @@ struct TcpFixture {
     common::Workers workers{1, [this](std::string_view, std::exception_ptr) { ++faults; }};
     tcp::TcpServerCounters counters;
     ra::SystemClock clock;
-    tcp::PollTable polls;
+    std::shared_ptr<tcp::PollTable> polls;
     ScriptedExchange exchange;
     tcp::TcpServer server;
     common::Listener listener;
-};
-
-std::string versioned(std::uint8_t type, const std::string& value, std::uint8_t flags = 0,
-                      std::uint8_t version = 10) {
-    const std::size_t length = value.size() + 3;
-    std::string frame{'\0', static_cast<char>(length >> 16U), static_cast<char>(length >> 8U),
-                      static_cast<char>(length)};
-    frame += static_cast<char>(version);
-    frame += static_cast<char>(flags);
-    frame += static_cast<char>(type);
-    return frame + value;
-}
-
-std::string rfc2510(std::uint8_t flag, const std::string& value) {
-    const std::size_t length = value.size() + 1;
-    std::string frame{'\0', static_cast<char>(length >> 16U), static_cast<char>(length >> 8U),
-                      static_cast<char>(length)};
-    frame += static_cast<char>(flag);
-    return frame + value;
-}
-
-/// Whole frames, one at a time.
-class FrameSocket {
-public:
-    explicit FrameSocket(RawSocket socket) : socket_{std::move(socket)} {}
-    [[nodiscard]] bool write(const std::string& octets) const { return socket_.write(octets); }
-    /// Empty: the connection ended first.
-    std::string read() {
-        for (;;) {
-            if (pending_.size() >= 4) {
-                std::size_t length = 0;
-                for (std::size_t i = 0; i < 4; ++i)
-                    length = length << 8U | static_cast<unsigned char>(pending_[i]);
-                if (pending_.size() >= 4 + length) {
-                    std::string one = pending_.substr(0, 4 + length);
-                    pending_.erase(0, one.size());
-                    return one;
-                }
-            }
-            const std::string part = socket_.read_some();
-            if (part.empty()) return {};
-            pending_ += part;
-        }
-    }
-    [[nodiscard]] bool ended() { return pending_.empty() && socket_.read_some().empty(); }
-
-private:
-    RawSocket socket_;
-    std::string pending_;
 };
 
 }  // namespace
@@ -220,7 +171,7 @@ TEST_SUITE("transports/tcp") {
         CHECK(second.read() == versioned(5, "slow"));
         REQUIRE(second.write(versioned(2, reference)));
         CHECK(second.read().substr(7, 4) == std::string("\x02\x02\x00\x04", 4));  // given once
-        CHECK(fixture.polls.size() == 0);
+        CHECK(fixture.polls->size() == 0);
     }
 
     TEST_CASE("TcpServer: five misses close the connection") {
