@@ -98,6 +98,7 @@ TEST_SUITE("ra/app") {
         CHECK(documented.size() > 15);
         for (const std::string& name : documented) {
             if (name.starts_with("cmpgate_audit_")) continue;  // where there is a trail
+            if (name.starts_with("cmpgate_secrets_next_")) continue;  // where one ends
             CAPTURE(name);
             CHECK(rendered.contains(name));
         }
