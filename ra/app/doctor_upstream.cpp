@@ -131,7 +131,18 @@ Finding judge_status(const RejectedByTransport& rejected, const config::Url& url
     return bad(found, "its log says why");
 }
 
-Finding judge_signer(const cmp::PKIMessage& answer, const gateway::ResponderAuthority& responder,
+/// ", let pass with sender-mismatch"; empty: nothing was.
+std::string quirks_text(const gateway::Quirks& used) {
+    std::string text;
+    for (std::size_t i = 0; i < gateway::kQuirks; ++i) {
+        if (used.has(static_cast<gateway::Quirk>(i)))
+            text += (text.empty() ? ", let pass with " : " and ") +
+                    std::string(gateway::kQuirkNames[i]);
+    }
+    return text;
+}
+
+Finding judge_signer(const cmp::PKIMessage& answer, const gateway::UpstreamSettings& upstream,
                      const std::string& said) {
     if (crypto::protection_kind(answer) == crypto::ProtectionKind::none) {
         return {Kind::warning,
@@ -145,17 +156,30 @@ Finding judge_signer(const cmp::PKIMessage& answer, const gateway::ResponderAuth
                 said + ", protected by a MAC",
                 "it speaks CMP; who it is cannot be told without the secret"};
     }
-    if (responder.trust == nullptr)
+    if (upstream.responder.trust == nullptr)
         return {Kind::good, {}, said + "; who says so is not verified here (opaque)", ""};
     const SystemClock clock;
     crypto::ChainVerifier chains{clock};
-    const auto signer = gateway::verify_responder(answer, responder, nullptr, chains);
+    const auto signer =
+        gateway::verify_responder(answer, upstream.responder, nullptr, chains, upstream.quirks);
     const std::string sender = asn1::general_name_text(answer.header.sender);
-    if (signer) return {Kind::good, {}, said + " by " + asn1::name_text((*signer)->subject()), ""};
+    if (signer) {
+        return {Kind::good,
+                {},
+                said + " by " + asn1::name_text(signer->certificate->subject()) +
+                    quirks_text(signer->quirks),
+                ""};
+    }
     std::string why;
     const gateway::Failure failure = signer.error();
-    if (const auto* fault = std::get_if<gateway::UpstreamFault>(&failure))
+    if (const auto* fault = std::get_if<gateway::UpstreamFault>(&failure)) {
         why = std::string(fault->rule) + (fault->detail.empty() ? "" : ": " + fault->detail);
+        if (const auto quirk = gateway::quirk_for(fault->rule)) {
+            return bad(said + " by " + sender + " (" + why + ")",
+                       "a fault of this CA; if it cannot be mended, quirks = [\"" +
+                           std::string(to_string(*quirk)) + "\"] in its [[upstream]] lets it pass");
+        }
+    }
     return bad(said + " by " + sender + ", who may not answer for this CA (" + why + ")",
                "is `trust` the root of its certificate, and does `responder` say who signs its "
                "answers? A CA without EKU cmcCA: pin its certificate, responder.certificate = "
@@ -165,7 +189,7 @@ Finding judge_signer(const cmp::PKIMessage& answer, const gateway::ResponderAuth
 }  // namespace
 
 Finding judge_sent(const Sent& sent, ByteView transaction_id, const config::Url& url,
-                   const gateway::ResponderAuthority& responder) {
+                   const gateway::UpstreamSettings& upstream) {
     if (const auto* not_sent = std::get_if<NotSent>(&sent))
         return judge_not_sent(not_sent->why, url);
     if (const auto* unknown = std::get_if<Unknown>(&sent)) {
@@ -198,7 +222,7 @@ Finding judge_sent(const Sent& sent, ByteView transaction_id, const config::Url&
                     " of another transactionID",
                 "it speaks CMP, but could not read the request; its log says why"};
     }
-    return judge_signer(*answer, responder,
+    return judge_signer(*answer, upstream,
                         "answers with " + std::string(cmp::to_string(answer->type)));
 }
 
@@ -213,8 +237,7 @@ Finding try_upstream(const config::UpstreamConfig& upstream, const config::Url& 
     const Sent sent = deliver(upstream, url, request, settings.limits, directory);
     const auto took =
         std::chrono::duration_cast<std::chrono::milliseconds>(clock.boot_now() - begin).count();
-    Finding finding =
-        judge_sent(sent, transaction_id, url, settings.upstreams.at(upstream.name).responder);
+    Finding finding = judge_sent(sent, transaction_id, url, settings.upstreams.at(upstream.name));
     finding.what = "upstream " + upstream.name + " " + url.text;
     if (finding.kind != Kind::bad) finding.found += ", in " + std::to_string(took) + " ms";
     return finding;

@@ -21,8 +21,8 @@ struct Finding {
 [[nodiscard]] Finding try_upstream(const config::UpstreamConfig& upstream, const config::Url& url,
                                    const gateway::Settings& settings, const std::string& directory);
 
-/// What one attempt to deliver `request` means.
+/// What one attempt to deliver the request means.
 [[nodiscard]] Finding judge_sent(const Sent& sent, ByteView transaction_id, const config::Url& url,
-                                 const gateway::ResponderAuthority& responder);
+                                 const gateway::UpstreamSettings& upstream);
 
 }  // namespace ra::app

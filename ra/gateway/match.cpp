@@ -65,9 +65,18 @@ bool confirms_late(BodyType answer, const Asked& asked) noexcept {
            asked.record.request == nullptr;
 }
 
-Outcome<void> match_header(const cmp::PKIMessage& answer, const Asked& asked) {
+/// Whether this CA is known to do so.
+bool lets_pass(Quirk quirk, const Asked& asked, Quirks& used) noexcept {
+    if (!asked.upstream.quirks.has(quirk)) return false;
+    used.add(quirk);
+    return true;
+}
+
+Outcome<void> match_header(const cmp::PKIMessage& answer, const Asked& asked, Quirks& used) {
     const cmp::PKIHeader& header = answer.header;
-    if (header.pvno != 2 && header.pvno != 3)
+    const bool old_error = header.pvno == 1 && answer.type == BodyType::error;
+    if (header.pvno != 2 && header.pvno != 3 &&
+        !(old_error && lets_pass(Quirk::pvno_1_error, asked, used)))
         return fault("answer-pvno", std::to_string(header.pvno));
     if (!header.transaction_id || !equal_secret(*header.transaction_id, asked.transaction_id)) {
         return fault("answer-transaction-id", "transactionID differs from the request's");
@@ -233,6 +242,37 @@ bool is_refusal(const cmp::PKIMessage& answer, const cmp::Limits& limits) {
     return rep && rep->responses.front().status.status == PKIStatus::rejection;
 }
 
+/// Says no, and nothing else: no certificate, no trust anchor, no "waiting".
+bool only_refuses(const cmp::PKIMessage& answer, const cmp::Limits& limits) {
+    const std::size_t offset = offset_in(answer, answer.content);
+    const auto is_rejection = [](const cmp::PKIStatusInfo& one) {
+        return one.status == PKIStatus::rejection;
+    };
+    if (answer.type == BodyType::error) {
+        const auto error = cmp::parse_error(answer.content, offset, limits);
+        return error && is_rejection(error->status);
+    }
+    if (answer.type == BodyType::rp) {
+        const auto rep = cmp::parse_rev_rep(answer.content, offset, limits);
+        return rep && !rep->status.empty() &&
+               std::all_of(rep->status.begin(), rep->status.end(), is_rejection);
+    }
+    if (!cmp::is_cert_response(answer.type)) return false;
+    const auto rep = cmp::parse_cert_rep(answer.content, offset, limits);
+    return rep && rep->ca_pubs.empty() && !rep->responses.empty() &&
+           std::all_of(rep->responses.begin(), rep->responses.end(), [&](const auto& one) {
+               return is_rejection(one.status) && !one.has_certified_key_pair;
+           });
+}
+
+/// Whether an answer without protection is one that this CA is known to send so.
+bool may_be_unprotected(const cmp::PKIMessage& answer, const Asked& asked,
+                        const cmp::Limits& limits, Quirks& used) {
+    if (crypto::protection_kind(answer) != crypto::ProtectionKind::none) return false;
+    if (answer.type == BodyType::pkiconf) return lets_pass(Quirk::unprotected_pkiconf, asked, used);
+    return only_refuses(answer, limits) && lets_pass(Quirk::unprotected_refusal, asked, used);
+}
+
 /// The body, checked as far as it matters.
 Outcome<Said> match_body(const cmp::PKIMessage& answer, const Asked& asked,
                          const Settings& settings, crypto::ChainVerifier& chains) {
@@ -278,22 +318,34 @@ bool may_issue(const Asked& asked) noexcept {
 Outcome<MatchedResponse> match(cmp::ParsedMessage parsed, const Asked& asked,
                                const Settings& settings, crypto::ChainVerifier& chains) {
     const cmp::PKIMessage& answer = parsed.message();
-    if (const auto header = match_header(answer, asked); !header) return header.error();
+    Quirks used;
+    if (const auto header = match_header(answer, asked, used); !header) return header.error();
     crypto::CertificatePtr responder;
-    if (asked.record.verified && asked.under_secret) {
+    const bool unprotected =
+        asked.record.verified && may_be_unprotected(answer, asked, settings.limits, used);
+    if (unprotected) {
+        responder = nullptr;
+    } else if (asked.record.verified && asked.under_secret) {
         if (auto verified = verify_secret_holder(answer, asked); !verified)
             return std::move(verified).error();
     } else if (asked.record.verified) {
-        auto verified =
-            verify_responder(answer, asked.upstream.responder, asked.record.responder, chains);
+        auto verified = verify_responder(answer, asked.upstream.responder, asked.record.responder,
+                                         chains, asked.upstream.quirks);
         if (!verified) return verified.error();
-        responder = std::move(*verified);
+        responder = std::move(verified->certificate);
+        used.add(verified->quirks);
     }
     const auto said = match_body(answer, asked, settings, chains);
     if (!said) return said.error();
-    const bool refused = said->next == State::finished && is_refusal(answer, settings.limits);
-    return MatchedResponse{std::move(parsed), said->next,   std::move(responder),
-                           refused,           said->issued, said->revoked};
+    const bool no = said->next == State::finished && is_refusal(answer, settings.limits);
+    return MatchedResponse{std::move(parsed),
+                           said->next,
+                           std::move(responder),
+                           no && !unprotected,
+                           said->issued,
+                           said->revoked,
+                           used,
+                           unprotected && may_issue(asked)};
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ struct MatchedResponse {
     bool refused = false;              // the CA's definite no (S-23)
     ByteView issued;                   // the Certificate TLV it delivers; empty: none we can see
     bool revoked = false;              // what was asked to be revoked is
+    Quirks quirks;                     // of this CA, that it was let pass with
+    bool doubtful = false;             // says that nothing was issued, but nobody vouches for it
 };
 
 /// Parses the answer as strictly as a request and checks that it is one: transactionID, recipNonce,

@@ -17,6 +17,7 @@
 #include "ra/base/time.h"
 #include "ra/cmp/types.h"
 #include "ra/exchange.h"
+#include "ra/gateway/quirks.h"
 #include "ra/gateway/secrets.h"
 
 /// What the gateway needs of the world; implemented elsewhere (store, upstream, app, tests/sim).
@@ -240,6 +241,7 @@ struct Ended {
     std::chrono::nanoseconds total{}, upstream_wait{};
     std::array<std::chrono::nanoseconds, kStages> stages{};  // zero: not reached
     bool possibly_issued = false;  // ledger of possibly issued certificates (S-04)
+    Quirks quirks;                 // of the CA, that its answer was let pass with
 
     /// SHA-256 of the octets as they came and went, where the audit wants them: what proves that a
     /// message was forwarded, and its answer delivered, unchanged. Absent: there were none.

@@ -49,6 +49,7 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
     auto matched = match_response(std::move(answered->der), asked, settings_, services_.chains);
     if (!matched) co_return std::move(matched).error();
     progress_.ended.answer = matched->parsed->type;
+    progress_.ended.quirks = matched->quirks;
     if (progress_.held->record.verified) {
         auto stock = co_await take_stock(*matched, request.authentic());
         if (!stock) co_return std::move(stock).error();
@@ -166,7 +167,13 @@ asio::awaitable<Outcome<Reply>> Relay::conclude(MatchedResponse matched) {
     record.expires =
         now + (matched.next == State::expects_poll ? settings_.poll_time : settings_.open_time);
     record.remember_until = std::max(record.remember_until, now + settings_.replay_horizon);
-    if (matched.next != State::expects_poll) record.request.reset();
+    if (matched.doubtful) {
+        // Whoever wrote it, it was not the CA that says so: it may have issued (S-04).
+        record.in_doubt = "unprotected-refusal";
+        progress_.ended.possibly_issued = true;
+    } else if (matched.next != State::expects_poll) {
+        record.request.reset();
+    }
     if (record.secret_use) {
         record.secret_use->fate =
             matched.refused ? SecretUse::Fate::returned : SecretUse::Fate::committed;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/distinguished_name.h"
+#include "ra/asn1/name.h"
 #include "ra/base/secret.h"
 #include "ra/crypto/mac.h"
 #include "ra/crypto/protection.h"
@@ -38,12 +40,36 @@ bool is_authorised(const crypto::Chain& chain, const ResponderAuthority& authori
     return false;
 }
 
+/// The certificate's subject; or nobody, where the senderKID tells who it is (RFC 9810 5.1.1).
+bool is_sender(const cmp::PKIHeader& header, const crypto::Certificate& leaf) {
+    asn1::DerReader reader{header.sender};
+    const auto name = reader.read(asn1::context(4), "sender");
+    if (!name) return false;
+    constexpr std::uint8_t kNullDn[] = {0x30, 0x00};
+    if (equal(*name, kNullDn)) return header.sender_kid.has_value() && leaf.subject_key_id();
+    return policy::same_name(*name, leaf.subject());
+}
+
 }  // namespace
 
-Outcome<crypto::CertificatePtr> verify_responder(const cmp::PKIMessage& answer,
-                                                 const ResponderAuthority& authority,
-                                                 const crypto::CertificatePtr& kept,
-                                                 crypto::ChainVerifier& chains) {
+std::optional<Quirk> quirk_for(std::string_view rule) noexcept {
+    if (rule == "answer-pvno") return Quirk::pvno_1_error;
+    if (rule == "responder-key-usage") return Quirk::no_digital_signature;
+    if (rule == "responder-sender") return Quirk::sender_mismatch;
+    if (rule == "responder-sender-kid") return Quirk::sender_kid_mismatch;
+    return std::nullopt;
+}
+
+Outcome<Responder> verify_responder(const cmp::PKIMessage& answer,
+                                    const ResponderAuthority& authority,
+                                    const crypto::CertificatePtr& kept,
+                                    crypto::ChainVerifier& chains, const Quirks& allowed) {
+    Quirks used;
+    const auto lets_pass = [&allowed, &used](Quirk quirk) {
+        if (!allowed.has(quirk)) return false;
+        used.add(quirk);
+        return true;
+    };
     switch (crypto::protection_kind(answer)) {
         case crypto::ProtectionKind::none:
             return fault("responder-protection", "answer is not protected");
@@ -64,11 +90,20 @@ Outcome<crypto::CertificatePtr> verify_responder(const cmp::PKIMessage& answer,
     if (const auto verified = crypto::verify_signature_protection(answer, leaf.key()); !verified) {
         return fault("responder-signature", describe(verified.error()));
     }
-    if (!leaf.may_sign()) return fault("responder-key-usage", "digitalSignature not set");
+    if (!leaf.may_sign() && !lets_pass(Quirk::no_digital_signature))
+        return fault("responder-key-usage", "digitalSignature not set");
+    // What names the signer must name the one who signed (RFC 9483 3.1).
+    if (!is_sender(answer.header, leaf) && !lets_pass(Quirk::sender_mismatch)) {
+        return fault("responder-sender", "sender " + asn1::general_name_text(answer.header.sender) +
+                                             " is not the certificate's subject " +
+                                             asn1::name_text(leaf.subject()));
+    }
     if (answer.header.sender_kid && leaf.subject_key_id() &&
-        !equal(*answer.header.sender_kid, *leaf.subject_key_id())) {
-        return fault("responder-sender-kid",
-                     "senderKID is not the certificate's subjectKeyIdentifier");
+        !equal(*answer.header.sender_kid, *leaf.subject_key_id()) &&
+        !lets_pass(Quirk::sender_kid_mismatch)) {
+        return fault("responder-sender-kid", "senderKID " + to_hex(*answer.header.sender_kid) +
+                                                 " is not the certificate's subjectKeyIdentifier " +
+                                                 to_hex(*leaf.subject_key_id()));
     }
     if (!is_authorised(*chain, authority)) {
         return fault("responder-authority",
@@ -78,7 +113,7 @@ Outcome<crypto::CertificatePtr> verify_responder(const cmp::PKIMessage& answer,
         return fault("responder-changed",
                      "another certificate than that of the first answer (R-021)");
     }
-    return chain->leaf;
+    return Responder{chain->leaf, used};
 }
 
 Outcome<void> verify_secret_holder(const cmp::PKIMessage& answer, const Asked& asked) {

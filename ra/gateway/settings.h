@@ -10,6 +10,7 @@
 #include "ra/crypto/signer.h"
 #include "ra/crypto/trust.h"
 #include "ra/gateway/ports.h"
+#include "ra/gateway/quirks.h"
 
 namespace ra::gateway {
 
@@ -32,6 +33,18 @@ struct UpstreamSettings {
     crypto::CredentialPtr credential;              // signs what is ours towards it; null: none
     std::vector<crypto::CertificatePtr> ca_pubs;   // what it may deliver as trust anchor (S-13)
     std::chrono::seconds max_check_after{86'400};  // longer waits are refused (S-13)
+    Quirks quirks;                                 // what is let pass of this CA; default nothing
+};
+
+/// How a credential of ours gets its next certificate (renewal.h).
+struct RenewalSettings {
+    std::string upstream;
+    std::string label;                           // of the path; empty: the bare one
+    crypto::TrustStorePtr trust;                 // that the new certificate must chain to
+    std::optional<std::chrono::seconds> before;  // its end; none: a third of its lifetime
+    bool same_key = false;
+    std::string key_kind;                      // of a new key; empty: like the one before
+    std::chrono::seconds timeout{7 * 86'400};  // of one attempt, waiting for the CA included
 };
 
 /// An immutable snapshot of what the gateway does; replaced whole on reload.
@@ -41,8 +54,11 @@ struct Settings {
     std::vector<policy::ProfilePtr> profiles;  // first match wins
     std::map<std::string, UpstreamSettings> upstreams;
     std::vector<crypto::CredentialPtr> credentials;  // all that are loaded
-    crypto::CredentialPtr reply_credential;          // protects our own answers; null: unprotected
-    std::string hop = "cmpgate";                     // names this hop in statusString
+    /// What was renewed meanwhile: for the transactions that began with it (S-06), for nothing new.
+    std::vector<crypto::CredentialPtr> superseded;
+    std::map<std::string, RenewalSettings> renewals;  // by name of the credential
+    crypto::CredentialPtr reply_credential;           // protects our own answers; null: unprotected
+    std::string hop = "cmpgate";                      // names this hop in statusString
     std::chrono::seconds open_time{300};         // an open transaction without news ends
     std::chrono::seconds poll_time{7 * 86'400};  // one that waits for the CA
     std::chrono::seconds replay_horizon{900};    // beyond messageTime window and skew (S-05)

@@ -89,7 +89,7 @@ TEST_SUITE("ra/gateway") {
                 gateway::verify_responder(answer.message(), row.authority, nullptr, chains);
             REQUIRE(verified.has_value() == row.want.empty());
             if (verified) {
-                CHECK((*verified)->digest() == pki.responder->certificate->digest());
+                CHECK(verified->certificate->digest() == pki.responder->certificate->digest());
             } else {
                 const auto fault = std::get<gateway::UpstreamFault>(verified.error());
                 // A device's root may not even be this upstream's: either way it does not answer.
