@@ -65,6 +65,11 @@ void write_header(asn1::DerWriter& writer, const HeaderFields& fields);
 [[nodiscard]] Bytes build_cert_request(std::int64_t cert_req_id, ByteView cert_template,
                                        ByteView controls = {});
 [[nodiscard]] Bytes build_cert_req_body(BodyType type, ByteView cert_request, ByteView popo);
+/// ProofOfPossession, signature [1]: POPOSigningKey without poposkInput (RFC 4211 4.1).
+/// `algorithm`: AlgorithmIdentifier TLV; `signature`: over the CertRequest TLV.
+[[nodiscard]] Bytes build_signature_popo(ByteView algorithm, ByteView signature);
+/// Controls content with oldCertID (RFC 4211 6.5). `issuer`: Name TLV; `serial`: INTEGER content.
+[[nodiscard]] Bytes build_old_cert_id(ByteView issuer, ByteView serial);
 [[nodiscard]] Bytes build_cert_template(ByteView subject_name, ByteView spki,
                                         ByteView extensions = {});
 [[nodiscard]] Bytes build_cert_conf_body(ByteView cert_hash, std::int64_t cert_req_id,

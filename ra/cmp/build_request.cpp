@@ -1,6 +1,7 @@
 #include "ra/asn1/der_writer.h"
 #include "ra/asn1/oids.h"
 #include "ra/cmp/build.h"
+#include "ra/cmp/oids.h"
 
 /// What an EE says: for the gateway's own requests, tests and the load generator.
 namespace ra::cmp {
@@ -34,6 +35,28 @@ Bytes build_cert_req_body(BodyType type, ByteView cert_request, ByteView popo) {
         const auto message = writer.open(Tag::sequence);
         writer.raw(cert_request);
         writer.raw(popo);
+    }
+    return std::move(writer).take();
+}
+
+Bytes build_signature_popo(ByteView algorithm, ByteView signature) {
+    DerWriter writer;
+    {
+        const auto choice = writer.open(context(1));
+        writer.raw(algorithm);
+        writer.bit_string(signature);
+    }
+    return std::move(writer).take();
+}
+
+Bytes build_old_cert_id(ByteView issuer, ByteView serial) {
+    DerWriter writer;
+    {
+        const auto control = writer.open(Tag::sequence);
+        writer.oid(oid::kOldCertId.view());
+        const auto id = writer.open(Tag::sequence);
+        writer.raw(general_name(issuer));
+        writer.tlv(Tag::integer, serial);
     }
     return std::move(writer).take();
 }

@@ -68,11 +68,14 @@ public:
         return fail(Errc::unavailable, "signature");
     }
 
-    [[nodiscard]] std::string pem() const override {
-        const BioPtr bio{BIO_new(BIO_s_mem())};
-        // libcrypto would write a shell without the private half.
+    [[nodiscard]] std::string pem(std::string_view passphrase) const override {
+        const BioPtr bio{BIO_new(BIO_s_secmem())};
+        const bool seal = !passphrase.empty();
+        // libcrypto would write a shell without the private half of a token's key.
         if (home_ == KeyHome::token ||
-            PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr,
+            PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), seal ? EVP_aes_256_cbc() : nullptr,
+                                          seal ? passphrase.data() : nullptr,
+                                          static_cast<int>(passphrase.size()), nullptr,
                                           nullptr) != 1) {
             ERR_clear_error();
             throw std::runtime_error("key cannot be exported");
@@ -80,6 +83,19 @@ public:
         char* data = nullptr;
         const long length = BIO_get_mem_data(bio.get(), &data);
         return {data, static_cast<std::size_t>(length)};
+    }
+
+    [[nodiscard]] std::string kind() const override {
+        char curve[32] = {};
+        if (EVP_PKEY_is_a(key_.get(), "RSA") == 1)
+            return "rsa:" + std::to_string(EVP_PKEY_get_bits(key_.get()));
+        if (EVP_PKEY_is_a(key_.get(), "EC") == 1) {
+            const bool named =
+                EVP_PKEY_get_group_name(key_.get(), curve, sizeof curve, nullptr) == 1;
+            return named ? "ec:" + std::string(curve) : std::string{};
+        }
+        const char* const name = EVP_PKEY_get0_type_name(key_.get());
+        return name != nullptr ? name : "";
     }
 
 private:

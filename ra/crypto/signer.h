@@ -30,9 +30,11 @@ public:
     /// AlgorithmIdentifier TLV of the signatures it makes (RFC 9481).
     [[nodiscard]] virtual ByteView algorithm() const noexcept = 0;
     [[nodiscard]] virtual Result<Bytes> sign(ByteView data) const = 0;
-    /// PKCS #8 PEM, unencrypted (for the lab CA, renewal and tests). Throws std::runtime_error: a
-    /// token does not give it.
-    [[nodiscard]] virtual std::string pem() const = 0;
+    /// PKCS #8 PEM, encrypted (AES-256) where there is a passphrase (for the lab CA, renewal and
+    /// tests). Throws std::runtime_error: a token does not give it.
+    [[nodiscard]] virtual std::string pem(std::string_view passphrase = {}) const = 0;
+    /// What generate() makes another like it of; empty: nothing it knows.
+    [[nodiscard]] virtual std::string kind() const = 0;
     /// Time of one signature, measured when loaded: under 200 us it is made inline.
     [[nodiscard]] std::chrono::nanoseconds sign_cost() const noexcept { return cost_; }
 

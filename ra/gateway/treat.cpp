@@ -57,8 +57,10 @@ crypto::CredentialPtr find_credential(const Settings& settings,
                                       const crypto::Sha256& pinned) {
     if (pinned == crypto::Sha256{}) return nullptr;
     if (preferred != nullptr && preferred->certificate->digest() == pinned) return preferred;
-    for (const crypto::CredentialPtr& one : settings.credentials) {
-        if (one->certificate->digest() == pinned) return one;
+    for (const auto* among : {&settings.credentials, &settings.superseded}) {
+        for (const crypto::CredentialPtr& one : *among) {
+            if (one->certificate->digest() == pinned) return one;
+        }
     }
     return nullptr;
 }
