@@ -51,6 +51,11 @@ Health judge_ready(const HealthFacts& facts) {
             health.degraded.push_back(what);
         }
     }
+    for (const HealthFacts::Renewal& one : facts.renewals) {
+        if (!one.fault.empty())
+            health.degraded.push_back("credential " + one.credential +
+                                      " cannot be renewed: " + one.fault);
+    }
     return health;
 }
 

@@ -20,6 +20,11 @@ struct HealthFacts {
         bool down = false;  // could not be reached when last tried
     };
     std::vector<Upstream> upstreams;
+    struct Renewal {
+        std::string credential;
+        std::string fault;  // why it was not renewed; empty: it was, or is not due
+    };
+    std::vector<Renewal> renewals;
     bool ready_without_upstream = true;  // down means degraded, not "not ready"
     struct Worker {
         std::chrono::nanoseconds silent{};  // since it last turned

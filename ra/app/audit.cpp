@@ -31,6 +31,17 @@ std::string claimed_sender(ByteView general_name) {
     return text;
 }
 
+/// "sender-mismatch,pvno-1-error"; empty: none.
+std::string quirks_text(const gateway::Quirks& quirks) {
+    std::string text;
+    for (std::size_t i = 0; i < gateway::kQuirks; ++i) {
+        if (!quirks.has(static_cast<gateway::Quirk>(i))) continue;
+        if (!text.empty()) text += ',';
+        text += gateway::kQuirkNames[i];
+    }
+    return text;
+}
+
 double milliseconds(std::chrono::nanoseconds duration) {
     return std::chrono::duration<double, std::milli>(duration).count();
 }
@@ -53,6 +64,12 @@ void WorkerAudit::count(const gateway::Ended& ended) {
     message.verified = ended.verified;
     message.possibly_issued = ended.possibly_issued;
     counters_.count(message);
+    if (!ended.quirks.any()) return;
+    const auto found = quirks_.find(ended.upstream);
+    if (found == quirks_.end()) return;
+    for (std::size_t i = 0; i < gateway::kQuirks; ++i) {
+        if (ended.quirks.has(static_cast<gateway::Quirk>(i))) (*found->second)[i].add();
+    }
 }
 
 void WorkerAudit::record(const gateway::Ended& ended) {
@@ -66,9 +83,10 @@ void WorkerAudit::record(const gateway::Ended& ended) {
     const std::string sender = claimed_sender(ended.sender);
     const std::string approver =
         ended.approver != nullptr ? asn1::name_text(ended.approver->subject()) : std::string{};
+    const std::string quirks = quirks_text(ended.quirks);
     const auto listener = static_cast<std::size_t>(ended.listener);
     std::vector<Field> fields;
-    fields.reserve(22);
+    fields.reserve(23);
     const auto text = [&](std::string_view name, std::string_view value) {
         if (!value.empty()) fields.push_back({name, value});
     };
@@ -85,6 +103,7 @@ void WorkerAudit::record(const gateway::Ended& ended) {
     text("treatment", ended.treatment);
     text("transactionID", transaction);
     text("upstream", ended.upstream);
+    text("quirks", quirks);
     text("peer", ended.peer);
     text("listener", listener < listeners_.size() ? std::string_view{listeners_[listener]}
                                                   : std::string_view{});
@@ -127,6 +146,7 @@ std::string WorkerAudit::audit_fields(const gateway::Ended& ended) const {
     text("treatment", ended.treatment);
     text("transactionID", to_hex(ended.transaction_id));
     text("upstream", ended.upstream);
+    text("quirks", quirks_text(ended.quirks));
     text("peer", ended.peer);
     if (listener < listeners_.size()) text("listener", listeners_[listener]);
     if (ended.possibly_issued) line += ",\"possibly_issued\":true";

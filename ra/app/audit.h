@@ -1,14 +1,20 @@
 #pragma once
 
+#include <array>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "metrics/count.h"
 #include "metrics/message_counters.h"
 #include "ra/app/audit_trail.h"
 #include "ra/app/log.h"
 #include "ra/gateway/ports.h"
 
 namespace ra::app {
+
+/// Answers of one CA by what they were let pass with.
+using QuirkCounts = std::array<metrics::Count, gateway::kQuirks>;
 
 /// What becomes of a message, written down: one log line and the counters. One a worker, on its
 /// thread; the log is shared.
@@ -20,7 +26,12 @@ public:
                 AuditTrail* trail = nullptr)
         : log_{log}, counters_{counters}, trail_{trail}, listeners_{std::move(listeners)} {}
 
-    void use(std::vector<std::string> listeners) { listeners_ = std::move(listeners); }
+    /// `quirks`: by upstream, outliving this.
+    void use(std::vector<std::string> listeners,
+             std::map<std::string, QuirkCounts*, std::less<>> quirks) {
+        listeners_ = std::move(listeners);
+        quirks_ = std::move(quirks);
+    }
 
     void record(const gateway::Ended& ended) override;
     [[nodiscard]] bool is_durable() const noexcept override { return trail_ != nullptr; }
@@ -37,6 +48,7 @@ private:
     metrics::MessageCounters& counters_;
     AuditTrail* trail_;
     std::vector<std::string> listeners_;
+    std::map<std::string, QuirkCounts*, std::less<>> quirks_;
 };
 
 }  // namespace ra::app

@@ -76,7 +76,7 @@ int demo(const Options& options) {
              << directory.path().string() << '\n';
     }
     return end_well(std::move(server), signals, log,
-                    {config.drain_timeout, [&] { directory.remove(); }, {}, {}});
+                    {config.drain_timeout, [&] { directory.remove(); }, {}, {}, {}});
 }
 
 }  // namespace

@@ -54,6 +54,8 @@ int serve(const std::string& path) {
                                            inherited_sockets(), trail.get());
     server->add_secrets(std::move(secrets));
     Reloader reloader{*server, config, lab_ca, log};
+    server->on_renewed(
+        [&reloader](crypto::CredentialPtr credential) { reloader.renewed(std::move(credential)); });
     admin::Admin admin;
     add_operations(admin, *server, [&reloader](auto done) { reloader.ask(std::move(done)); });
     add_secret_endpoints(admin, server->secrets(), clock);
@@ -74,6 +76,7 @@ int serve(const std::string& path) {
         // Else the clock is waited for, and says so itself.
         if (clock_fault(clock.wall_now(), source_time()).empty()) notify_manager("READY=1");
     };
+    ending.on_renewed = [&reloader] { reloader.take_renewed(); };
     ending.at_last = [&] {
         reloader.end();
         admin_server.stop();

@@ -1,10 +1,13 @@
 #include "ra/app/doctor.h"
 
+#include <algorithm>
 #include <ostream>
 
 #include "ra/app/admin_client.h"
 #include "ra/app/clock_watch.h"
+#include "ra/app/config/credential_files.h"
 #include "ra/app/doctor_upstream.h"
+#include "ra/app/renewer.h"
 #include "ra/app/server_metrics.h"
 #include "ra/app/version.h"
 #include "transports/common/listen_socket.h"
@@ -76,6 +79,29 @@ Finding try_listener(const config::ListenerConfig& listener, bool is_running) {
     }
 }
 
+/// What renews itself: whether it can, and when it will.
+void examine_renewals(const config::Config& config, const gateway::Settings& settings, WallTime now,
+                      Report& report) {
+    for (const config::CredentialConfig& credential : config.credentials) {
+        if (!credential.renew) continue;
+        const auto found = std::find_if(
+            settings.credentials.begin(), settings.credentials.end(),
+            [&](const crypto::CredentialPtr& one) { return one->name == credential.name; });
+        if (found == settings.credentials.end()) continue;
+        const std::string what = "renewal of " + credential.name;
+        const WallTime due = renewal_due(*(*found)->certificate, credential.renew->before);
+        const std::string fault = config::renewal_fault(credential, config.directory);
+        if (!fault.empty()) {
+            report.add({Kind::bad, what, fault, "run this as the user cmpgate serve runs as"});
+        } else if (now > due + (((*found)->certificate->view().not_after - due) / 2)) {
+            report.add({Kind::bad, what, "was due at " + config::time_text(due),
+                        "cmpgate status, and credential_renewal_failed in the log, say why not"});
+        } else {
+            report.add({Kind::good, what, "due at " + config::time_text(due), ""});
+        }
+    }
+}
+
 void examine_expiry(const gateway::Settings& settings, WallTime now, Report& report) {
     static constexpr std::int64_t kDay = 86'400;
     static constexpr std::int64_t kSoon = 14;
@@ -118,6 +144,7 @@ int examine(const config::Config& config, const gateway::Settings& settings, std
             }
         }
     }
+    examine_renewals(config, settings, now, report);
     examine_expiry(settings, now, report);
     return report.status();
 }

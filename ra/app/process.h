@@ -15,7 +15,8 @@ namespace ra::app {
 /// To be made before any thread, so that all of them inherit the mask.
 class Signals {
 public:
-    /// Blocks SIGTERM, SIGINT and SIGHUP; ignores SIGPIPE.
+    /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 (by which threads of ours wake the main one);
+    /// ignores SIGPIPE.
     Signals();
     /// Sleeps until one comes; its number.
     [[nodiscard]] int wait() const;

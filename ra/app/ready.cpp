@@ -49,7 +49,15 @@ void announce(const Server& server, const config::Config& config, Log& log) {
 int end_well(std::unique_ptr<Server> server, const Signals& signals, Log& log,
              const Ending& ending) {
     int signal = signals.wait();
-    for (; signal == SIGHUP && ending.on_hangup; signal = signals.wait()) ending.on_hangup();
+    for (;; signal = signals.wait()) {
+        if (signal == SIGUSR1) {
+            if (ending.on_renewed) ending.on_renewed();
+        } else if (signal == SIGHUP && ending.on_hangup) {
+            ending.on_hangup();
+        } else {
+            break;
+        }
+    }
     if (ending.at_once) ending.at_once();
     signals.restore();
     notify_manager("STOPPING=1");

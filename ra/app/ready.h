@@ -21,9 +21,10 @@ void announce(const Server& server, const config::Config& config, Log& log);
 /// What happens around the end of the program; each may be empty.
 struct Ending {
     std::chrono::seconds drain_timeout{20};
-    std::function<void()> at_once;    // at the signal, before anything is waited for
-    std::function<void()> on_hangup;  // at each SIGHUP, which otherwise ends like the others
-    std::function<void()> at_last;    // when what ran has ended, while the server is still there
+    std::function<void()> at_once;     // at the signal, before anything is waited for
+    std::function<void()> on_hangup;   // at each SIGHUP, which otherwise ends like the others
+    std::function<void()> on_renewed;  // at each SIGUSR1
+    std::function<void()> at_last;     // when what ran has ended, while the server is still there
 };
 
 /// Waits for the signal to end, lets what runs finish (a second signal ends at once), and takes the

@@ -65,6 +65,36 @@ bool Reloader::reload() {
     return changed;
 }
 
+void Reloader::renewed(crypto::CredentialPtr credential) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (ended_) return;
+        renewed_.push_back(std::move(credential));
+    }
+    ::kill(::getpid(), SIGUSR1);
+}
+
+void Reloader::take_renewed() {
+    std::vector<crypto::CredentialPtr> renewed;
+    {
+        const std::lock_guard lock{mutex_};
+        renewed.swap(renewed_);
+    }
+    for (const crypto::CredentialPtr& one : renewed) {
+        try {
+            if (!server_.replace_credential(one, generation_ + 1)) continue;
+            ++generation_;
+            log_.write(Log::Level::info, "credential_in_use",
+                       {{"credential", std::string_view{one->name}},
+                        {"generation", static_cast<std::int64_t>(generation_)}});
+        } catch (const std::exception& fault) {
+            log_.write(Log::Level::error, "credential_not_in_use",
+                       {{"credential", std::string_view{one->name}},
+                        {"detail", std::string_view{fault.what()}}});
+        }
+    }
+}
+
 bool Reloader::try_reload(config::Faults& faults) {
     config::Config next = config::read_config(config_.file, faults);
     if (faults.has_errors()) return false;

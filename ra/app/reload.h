@@ -28,6 +28,10 @@ public:
 
     /// From any thread: has the main thread reload (by a SIGHUP to this process); `done` is told.
     void ask(std::function<void(ReloadResult)> done);
+    /// From any thread: has the main thread take over what was renewed (by a SIGUSR1).
+    void renewed(crypto::CredentialPtr credential);
+    /// On the main thread, at SIGUSR1.
+    void take_renewed();
     /// No reload any more: who asked and waits, and who asks from now on, is told so.
     void end();
 
@@ -45,6 +49,7 @@ private:
     std::uint64_t generation_ = 1;
     std::mutex mutex_;
     std::vector<std::function<void(ReloadResult)>> asked_;
+    std::vector<crypto::CredentialPtr> renewed_;
     bool ended_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include "ra/app/config/reload.h"
 #include "ra/app/entrance.h"
 #include "ra/app/faults.h"
+#include "ra/app/renewer.h"
 #include "ra/app/server_metrics.h"
 #include "ra/app/tls_keeper.h"
 #include "ra/app/version.h"
@@ -71,6 +72,7 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
                                      clock_,          log_,        lab_ca,    trail};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared, *wiring));
+    make_renewer();
     for (const config::ListenerConfig& listener : config.listeners)
         entrances_.push_back(enter(listener, *wiring, inherited));
     if (!inherited.empty()) {
@@ -144,10 +146,16 @@ void Server::on_each_worker(const std::function<void(std::size_t)>& work) {
 }
 
 void Server::reload(const config::Config& config, gateway::SettingsPtr settings) {
+    switch_to(config, std::move(settings), nullptr);
+}
+
+void Server::switch_to(const config::Config& config, gateway::SettingsPtr settings,
+                       std::shared_ptr<TlsKeeper> tls) {
     forget_deserted();
     const auto wiring = make_wiring(config, std::move(settings));
     name_listeners(*wiring, wiring_->listeners);
-    wiring->tls = std::make_shared<TlsKeeper>(config, log_, wiring_->tls.get());
+    wiring->tls = tls != nullptr ? std::move(tls)
+                                 : std::make_shared<TlsKeeper>(config, log_, wiring_->tls.get());
     wiring->pinned_until = BootClock::now() + wiring_->config.reload_grace;
     for (const config::UpstreamConfig& upstream : config.upstreams) {
         const auto& now = wiring_->config.upstreams;
@@ -187,6 +195,7 @@ void Server::reload(const config::Config& config, gateway::SettingsPtr settings)
             parts_[worker]->set_upstream_tls(kept, wiring->tls->upstream(kept));
         for (std::size_t i = 0; i < next.size(); ++i)
             next[i]->use(config.listeners[i], *wiring, worker);
+        if (worker == 0 && started_) renewer_->use(wiring);
     });
     {
         const std::lock_guard lock{mutex_};
@@ -226,6 +235,7 @@ void Server::start() {
     });
     for (std::size_t i = 0; i < workers_.size(); ++i)
         workers_[i].post([this, i] { parts_[i]->watch(); });
+    workers_[0].post([this, wiring = wiring_] { renewer_->use(wiring); });
     for (const auto& entrance : entrances_) entrance->start();
 }
 
@@ -296,6 +306,7 @@ std::vector<Server::Served> Server::served() const {
 bool Server::drain(BootTime until) {
     draining_ = true;
     for (const EntrancePtr& entrance : entrances_) entrance->stop();
+    if (started_) workers_[0].post([this] { renewer_->stop(); });
     const bool ended = workers_.drain(until);
     on_each_worker([this](std::size_t worker) { parts_[worker]->close_upstreams(); });
     workers_.stop();
@@ -318,6 +329,7 @@ metrics::Snapshot Server::snapshot() const {
                        secrets_->counts(), store_->figures());
     add_expiry_samples(snapshot.samples, *wiring_->settings);
     add_secret_samples(snapshot.samples, store_->secret_figures(clock_.wall_now()));
+    renewer_->add_samples(snapshot.samples);
     add_process_samples(snapshot.samples);
     if (trail_ != nullptr) trail_->add_samples(snapshot.samples);
     for (const Samples& more : more_samples_) more(snapshot.samples);
@@ -330,6 +342,8 @@ admin::HealthFacts Server::health() const {
     facts.clock_fault = clock_fault(clock_.wall_now(), source_time());
     facts.draining = draining_;
     facts.store_fault = store_->fault();
+    for (const Renewer::State& one : renewer_->states())
+        facts.renewals.push_back({one.credential, one.fault});
     facts.audit_failed = trail_ != nullptr && !trail_->usable();
     facts.ready_without_upstream = wiring_->config.admin.ready_without_upstream;
     for (const config::UpstreamConfig& upstream : wiring_->config.upstreams)

@@ -24,6 +24,8 @@ namespace ra::app {
 
 class AuditTrail;
 class Entrance;
+class Renewer;
+class TlsKeeper;
 class WorkerParts;
 struct Wiring;
 
@@ -55,6 +57,16 @@ public:
     /// not at all. What did not change keeps its connections; messages under way finish under what
     /// they began with. Workers and store stay as they are. On the thread that made this.
     void reload(const config::Config& config, gateway::SettingsPtr settings);
+
+    /// Before start(): told, on a worker, of each credential that was renewed and is in its files;
+    /// the main thread is to call replace_credential().
+    void on_renewed(std::function<void(crypto::CredentialPtr)> told) {
+        on_renewed_ = std::move(told);
+    }
+    /// From now on with this one instead of its namesake, which transactions that began with it
+    /// keep (S-06); otherwise as before. False: it is the one in use already, or none of that name.
+    /// As reload().
+    bool replace_credential(const crypto::CredentialPtr& credential, std::uint64_t generation);
 
     /// The store's; any thread, until this goes.
     [[nodiscard]] gateway::Secrets& secrets() noexcept { return store_->secrets(); }
@@ -93,6 +105,10 @@ private:
     /// Runs `work` on each worker, and waits until all have.
     void on_each_worker(const std::function<void(std::size_t)>& work);
     void forget_deserted();
+    void make_renewer();
+    /// `tls`: that of the configuration before, where nothing of it has changed; null: read anew.
+    void switch_to(const config::Config& config, gateway::SettingsPtr settings,
+                   std::shared_ptr<TlsKeeper> tls);
     void sweep();
     void watch_tls();
     asio::awaitable<void> look_at_tls();
@@ -114,6 +130,8 @@ private:
     ThreadCpuPool kdf_;  // key derivations: after everything else
     transports::common::Workers workers_;
     std::vector<std::unique_ptr<WorkerParts>> parts_;  // one a worker
+    std::function<void(crypto::CredentialPtr)> on_renewed_;
+    std::unique_ptr<Renewer> renewer_;  // on the first worker
     mutable std::mutex mutex_;  // what snapshot() reads on other threads, changed by reload()
     std::shared_ptr<const Wiring> wiring_;
     std::vector<EntrancePtr> entrances_;

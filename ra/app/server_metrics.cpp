@@ -226,6 +226,17 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                 }));
         }
     }
+    for (const config::UpstreamConfig& upstream : upstreams) {
+        for (std::size_t quirk = 0; quirk < gateway::kQuirks; ++quirk) {
+            if (!upstream.quirks.has(static_cast<gateway::Quirk>(quirk))) continue;
+            add("cmpgate_upstream_quirks_total",
+                "Answers of the CA that were let pass with one of its quirks.", false,
+                {{"upstream", upstream.name}, {"quirk", std::string(gateway::kQuirkNames[quirk])}},
+                sum(workers, [&](std::size_t w) -> const Count& {
+                    return parts[w]->quirk_counts(upstream.name)[quirk];
+                }));
+        }
+    }
     for (std::size_t i = 0; i < upstreams.size(); ++i) {
         add("cmpgate_upstream_connections", "Connections to the CA.", true,
             {{"upstream", upstreams[i].name}}, sum(workers, [&](std::size_t w) -> const Count& {

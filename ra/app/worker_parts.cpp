@@ -39,6 +39,12 @@ public:
         }
         upstream::ClientSettings settings;
         settings.resend_identical = upstream.resend_identical;
+        settings.shared_state = upstream.shared_state;
+        settings.concurrent = upstream.max_in_flight;
+        if (upstream.answer_timeout) settings.answer_time = *upstream.answer_timeout;
+        settings.breaker = {upstream.breaker.failures, upstream.breaker.shortest,
+                            upstream.breaker.longest};
+        settings.probe_time = upstream.breaker.probe_timeout;
         client_ = std::make_unique<upstream::Client>(std::move(urls), clock, settings);
     }
     ~RemoteUpstream() override { close(); }
@@ -126,6 +132,7 @@ WorkerParts::WorkerParts(Worker& worker, const Shared& shared, const Wiring& wir
       audit_{shared.log, messages_, wiring.listeners, shared.trail},
       chains_{shared.clock} {
     prepare(wiring);
+    audit_.use(wiring.listeners, quirks_of(wiring));
     gateway_ = std::make_unique<gateway::Gateway>(
         gateway::Services{shared.store, shared.inventory, audit_, shared.cpu, shared.clock, worker,
                           worker.random(), chains_, &shared.secrets, &shared.kdf},
@@ -141,7 +148,15 @@ void WorkerParts::prepare(const Wiring& wiring) {
     for (const config::UpstreamConfig& upstream : wiring.config.upstreams) {
         client_counters_[upstream.name];
         reached_[upstream.name];
+        quirk_counts_[upstream.name];
     }
+}
+
+std::map<std::string, QuirkCounts*, std::less<>> WorkerParts::quirks_of(const Wiring& wiring) {
+    std::map<std::string, QuirkCounts*, std::less<>> counts;
+    for (const config::UpstreamConfig& upstream : wiring.config.upstreams)
+        counts[upstream.name] = &quirk_counts_.at(upstream.name);
+    return counts;
 }
 
 void WorkerParts::watch() { turn(); }
@@ -163,7 +178,7 @@ asio::awaitable<void> WorkerParts::tend(std::shared_ptr<gateway::Upstream> way) 
 }
 
 void WorkerParts::use(const Wiring& wiring) {
-    audit_.use(wiring.listeners);
+    audit_.use(wiring.listeners, quirks_of(wiring));
     gateway_->use(snapshot(wiring), wiring.pinned_until);
     worker_.schedule(wiring.pinned_until, [this] { gateway_->expire(BootClock::now()); });
 }
@@ -203,6 +218,12 @@ void WorkerParts::set_upstream_tls(const std::string& upstream,
     const auto found = tls_upstreams_.find(upstream);
     const auto way = found != tls_upstreams_.end() ? found->second.lock() : nullptr;
     if (way != nullptr && tls != nullptr) way->set_tls(tls);
+}
+
+std::shared_ptr<gateway::Upstream> WorkerParts::way_to(const std::string& upstream) const {
+    const auto& ways = gateway_->snapshots().current()->upstreams;
+    const auto found = ways.find(upstream);
+    return found != ways.end() ? found->second : nullptr;
 }
 
 void WorkerParts::close_upstreams() noexcept {

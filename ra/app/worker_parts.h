@@ -62,6 +62,10 @@ public:
         return reached_.at(upstream);
     }
 
+    /// On the worker: its way to a CA of the configuration in use; null: there is none of that
+    /// name.
+    [[nodiscard]] std::shared_ptr<gateway::Upstream> way_to(const std::string& upstream) const;
+
     /// On the worker: closes idle connections to the CAs.
     void close_upstreams() noexcept;
     /// On the worker: new connections to that upstream's https and tcps URLs are made with `tls`.
@@ -81,7 +85,12 @@ public:
         return client_counters_.at(upstream);
     }
 
+    [[nodiscard]] const QuirkCounts& quirk_counts(const std::string& upstream) const {
+        return quirk_counts_.at(upstream);
+    }
+
 private:
+    [[nodiscard]] std::map<std::string, QuirkCounts*, std::less<>> quirks_of(const Wiring& wiring);
     [[nodiscard]] std::shared_ptr<gateway::Upstream> connect(const config::UpstreamConfig& upstream,
                                                              const Wiring& wiring);
     [[nodiscard]] gateway::SnapshotPtr snapshot(const Wiring& wiring);
@@ -107,6 +116,7 @@ private:
     std::map<std::string, transports::http1::HttpClientCounters> client_counters_;
     std::map<std::size_t, transports::http1::HttpServerCounters> server_counters_;
     std::map<std::size_t, transports::tcp::TcpServerCounters> tcp_counters_;
+    std::map<std::string, QuirkCounts> quirk_counts_;
     WorkerAudit audit_;
     crypto::ChainVerifier chains_;
     std::unique_ptr<gateway::Gateway> gateway_;

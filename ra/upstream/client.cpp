@@ -1,5 +1,7 @@
 #include "ra/upstream/client.h"
 
+#include <algorithm>
+
 namespace ra::upstream {
 
 using gateway::Answered;
@@ -79,6 +81,8 @@ asio::awaitable<SubmitResult> Client::submit(UpstreamMessage message) {
     delivery.label = message.label;
     delivery.operation = message.operation;
     delivery.deadline = message.deadline;
+    if (settings_.answer_time.count() > 0)
+        delivery.deadline = std::min(message.deadline, clock_.boot_now() + settings_.answer_time);
     delivery.trace = message.trace;
     delivery.repeatable = settings_.resend_identical || !cmp::is_state_changing(message.type);
 

@@ -20,6 +20,7 @@ struct ClientSettings {
     bool shared_state = false;
     std::size_t concurrent = 1024;  // messages on their way; more are not sent
     std::chrono::milliseconds probe_time{5'000};
+    std::chrono::milliseconds answer_time{0};  // of one message at most; 0: its deadline alone
 };
 
 /// One upstream over a transport: its URLs in order, the next tried only when the last proved that

@@ -50,6 +50,7 @@ void CaOptions::add_to(CLI::App& app) {
         ->needs("--write");
     app.add_option("--poll-count", poll_count, "pollReq answered by pollRep before a certificate");
     app.add_option("--check-after", check_after, "Seconds in pollRep");
+    app.add_option("--validity", validity, "Seconds that what it issues is good for, at most");
     app.add_flag("--no-implicit-confirm", no_implicit_confirm, "Want certConf always");
     app.add_flag("--ca-pubs", ca_pubs, "The root in ip as caPubs");
     app.add_option("--port", port, "0: any");
@@ -69,6 +70,7 @@ labca::Settings CaOptions::settings() const {
     }
     made.poll_count = poll_count;
     made.check_after = std::chrono::seconds{check_after};
+    made.validity = std::chrono::seconds{validity};
     made.grant_implicit_confirm = !no_implicit_confirm;
     made.send_ca_pubs = ca_pubs;
     return made;

@@ -13,7 +13,7 @@ struct CaOptions {
     std::vector<std::string> trust, ra_trust, secrets;
     std::string write, device;
     unsigned poll_count = 0;
-    long check_after = 1;
+    long check_after = 1, validity = 365 * 86'400L;
     bool no_implicit_confirm = false, ca_pubs = false;
     std::uint16_t port = 0;
 

@@ -140,17 +140,18 @@ class Pki:
         openssl("req", "-new", "-key", key, "-subj", subject, "-out", path)
         return path
 
-    def issue(self, name, algorithm, subject, eku=None):
-        """An end entity's Identity that may sign messages."""
-        key = self.key(name, algorithm)
+    def issue(self, name, algorithm, subject, eku=None, days=20, key=None, serial=None):
+        """An end entity's Identity that may sign messages; `key`, `serial`: those it has already."""
+        path = self.folder / f"{name}-{algorithm}.pem"
+        key = key or self.key(name, algorithm)
         request = self.request(key, subject)
-        extensions, certificate = key.with_suffix(".ext"), key.with_suffix(".pem")
+        extensions, certificate = path.with_suffix(".ext"), path
         extensions.write_text("basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
                               "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
                               + (f"extendedKeyUsage={eku}\n" if eku else ""))
-        serial = openssl("rand", "-hex", 8).strip()
+        serial = serial or f"0x01{openssl('rand', '-hex', 8).strip()}"
         openssl("x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self._root_key,
-                "-set_serial", f"0x01{serial}", "-days", 20, "-extfile", extensions, "-out", certificate)
+                "-set_serial", serial, "-days", days, "-extfile", extensions, "-out", certificate)
         return Identity(key, certificate)
 
 

@@ -15,6 +15,7 @@
 #include "ra/app/config/faults.h"
 #include "ra/app/config/values.h"
 #include "ra/cmp/limits.h"
+#include "ra/gateway/quirks.h"
 
 /// What a configuration file says: pure data, nothing opened or loaded. Files it names are loaded
 /// by load_settings() (load.h).
@@ -115,10 +116,34 @@ struct UpstreamConfig {
     UpstreamHttp2 http2 = UpstreamHttp2::negotiated;
     TcpFraming tcp_framing = TcpFraming::versioned;
     std::optional<UpstreamTlsConfig> tls;  // with https and tcps
+    gateway::Quirks quirks;
+    Place quirks_at;
+    bool shared_state = false;                           // its URLs are nodes of one CA (S-06)
+    std::uint32_t max_in_flight = 1024;                  // messages at a time, of one worker
+    std::optional<std::chrono::seconds> answer_timeout;  // none: the listener's exchange_timeout
+    struct Breaker {
+        std::uint32_t failures = 5;  // in a row; 0: never opens
+        std::chrono::seconds shortest{2};
+        std::chrono::seconds longest{120};
+        std::chrono::seconds probe_timeout{5};
+        friend bool operator==(const Breaker&, const Breaker&) = default;
+    } breaker;  // of each URL
 
     [[nodiscard]] bool is_lab_ca() const noexcept {
         return !urls.empty() && urls.front().scheme == "labca";
     }
+};
+
+/// `renew` of a credential: its next certificate is asked for before it ends.
+struct RenewConfig {
+    Located<std::string> upstream;  // empty: the only one
+    std::string label;
+    std::optional<std::chrono::seconds> before;  // none: a third of the certificate's lifetime
+    bool same_key = false;
+    std::string key_kind;                  // of a new one; empty: like the one before
+    std::vector<Located<Source>> anchors;  // of the new certificate; empty: the upstream's trust
+    std::chrono::seconds timeout{7 * 86'400};
+    Place at;
 };
 
 struct CredentialConfig {
@@ -127,6 +152,7 @@ struct CredentialConfig {
     Located<Source> certificate;            // chain: own certificate first
     Located<Source> key;
     std::optional<Located<Source>> passphrase;  // of the file, or the token's PIN
+    std::optional<RenewConfig> renew;
     Place at;
 };
 

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "ra/app/config/credential_files.h"
 #include "ra/app/config/material.h"
 #include "ra/base/secret.h"
 
@@ -51,9 +52,16 @@ crypto::CredentialPtr open_credential(const CredentialConfig& config,
             config.name, private_path(file, config.pkcs12->value), passphrase.view());
     }
     const Material certificate{config.certificate.value, directory};
-    return crypto::Credential::of(config.name,
-                                  open_key(config.key.value, directory, passphrase.view()),
-                                  crypto::load_certificates(certificate.path()));
+    auto key = open_key(config.key.value, directory, passphrase.view());
+    auto chain = crypto::load_certificates(certificate.path());
+    const bool fits =
+        !chain.empty() && crypto::same_public_key(chain.front()->view().spki, key->spki());
+    if (!fits && config.renew) {
+        // A crash while both were being replaced.
+        if (auto kept = kept_certificates(certificate.path(), *key); !kept.empty())
+            chain = std::move(kept);
+    }
+    return crypto::Credential::of(config.name, std::move(key), std::move(chain));
 }
 
 }  // namespace ra::app::config

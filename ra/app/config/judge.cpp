@@ -144,6 +144,37 @@ void judge_mac(const ProfileConfig& profile, const UpstreamConfig* upstream, Fau
     }
 }
 
+/// Whom a credential is renewed by, and whether its new certificate can be judged.
+void judge_renewals(const Config& config, Faults& faults) {
+    for (const CredentialConfig& credential : config.credentials) {
+        if (!credential.renew) continue;
+        const Located<std::string>& name = credential.renew->upstream;
+        const UpstreamConfig* upstream = name.value.empty() && config.upstreams.size() == 1
+                                             ? &config.upstreams.front()
+                                             : find(config.upstreams, name.value);
+        if (upstream == nullptr) {
+            const std::string what = "credential " + in_quotes(credential.name) + ": renew ";
+            faults.error(name.value.empty() ? credential.renew->at : name.at,
+                         name.value.empty()
+                             ? what + "does not say by which upstream; there are several"
+                             : what +
+                                   "names an [[upstream]] there is not: " + in_quotes(name.value) +
+                                   suggestion(name.value, names_of(config.upstreams)));
+        } else if (upstream->is_lab_ca()) {
+            faults.error(credential.renew->at,
+                         "credential " + in_quotes(credential.name) +
+                             ": the lab CA forgets its key with this process; nothing it renews "
+                             "outlives that");
+        } else if (credential.renew->anchors.empty() && upstream->trust.anchors.empty()) {
+            faults.error(credential.renew->at,
+                         "credential " + in_quotes(credential.name) +
+                             ": renew needs trust = \"file:…\", the root of its new "
+                             "certificate: upstream " +
+                             in_quotes(upstream->name) + " has none");
+        }
+    }
+}
+
 void judge_secrets(const Config& config, Faults& faults) {
     std::set<std::string> references;
     for (const SecretConfig& secret : config.secrets) {
@@ -307,6 +338,13 @@ void judge_upstreams(const Config& config, const std::set<const UpstreamConfig*>
     if (config.upstreams.empty()) faults.error({}, "no [[upstream]]: there is no CA to go to");
     for (const UpstreamConfig& upstream : config.upstreams) {
         judge_credential_name(config, upstream.credential, "upstream.credential", faults);
+        if (upstream.quirks.has(gateway::Quirk::unprotected_refusal)) {
+            faults.warning(upstream.quirks_at,
+                           "upstream " + in_quotes(upstream.name) +
+                               ": unprotected-refusal lets anybody on the way to this CA end a "
+                               "request, and puts each one refused so into the ledger; better mend "
+                               "the CA, or use https");
+        }
         if (upstream.is_lab_ca()) {
             if (!config.allow_lab_ca) {
                 faults.error(upstream.at,
@@ -352,6 +390,7 @@ void judge(const Config& config, Faults& faults) {
     }
     judge_upstreams(config, verified, faults);
     judge_secrets(config, faults);
+    judge_renewals(config, faults);
     judge_reachable(config, faults);
     judge_overlaps(config, faults);
     if (config.credentials.empty() &&

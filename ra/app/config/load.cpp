@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "ra/app/config/credential.h"
+#include "ra/app/config/credential_files.h"
 #include "ra/app/config/material.h"
 #include "ra/app/config/tls.h"
 #include "ra/asn1/name.h"
@@ -53,9 +54,16 @@ public:
         for (const CredentialConfig& credential : config_.credentials) load_credential(credential);
         for (const auto& [name, credential] : credentials_)
             settings->credentials.push_back(credential);
+        settings->superseded = superseded_;
         settings->reply_credential = reply_credential();
         for (const UpstreamConfig& upstream : config_.upstreams) {
             settings->upstreams.emplace(upstream.name, load_upstream(upstream));
+        }
+        for (const CredentialConfig& credential : config_.credentials) {
+            if (credential.renew) {
+                settings->renewals.emplace(credential.name,
+                                           load_renewal(*credential.renew, settings->upstreams));
+            }
         }
         for (const ProfileConfig& profile : config_.profiles)
             settings->profiles.push_back(load_profile(profile, settings->upstreams));
@@ -130,7 +138,33 @@ private:
                                         "protect (an EC P-256 key: about 25 us)");
             }
             credentials_.emplace(credential.name, loaded);
+            if (!credential.renew) return;
+            if (auto before = open_superseded(credential, config_.directory))
+                superseded_.push_back(std::move(before));
+            const std::string fault = renewal_fault(credential, config_.directory);
+            if (!fault.empty()) faults_.warning(credential.renew->at, fault);
         });
+    }
+
+    gateway::RenewalSettings load_renewal(
+        const RenewConfig& renew,
+        const std::map<std::string, gateway::UpstreamSettings>& upstreams) {
+        gateway::RenewalSettings settings;
+        settings.upstream = renew.upstream.value;
+        if (settings.upstream.empty() && config_.upstreams.size() == 1)
+            settings.upstream = config_.upstreams.front().name;
+        settings.label = renew.label;
+        settings.before = renew.before;
+        settings.same_key = renew.same_key;
+        settings.key_kind = renew.key_kind;
+        settings.timeout = renew.timeout;
+        if (!renew.anchors.empty()) {
+            auto anchors = load_all(renew.anchors);
+            if (!anchors.empty()) settings.trust = crypto::TrustStore::of(std::move(anchors));
+        } else if (const auto to = upstreams.find(settings.upstream); to != upstreams.end()) {
+            settings.trust = to->second.responder.trust;
+        }
+        return settings;
     }
 
     crypto::CredentialPtr reply_credential() const {
@@ -144,6 +178,7 @@ private:
         gateway::UpstreamSettings settings;
         settings.name = upstream.name;
         settings.max_check_after = upstream.max_check_after;
+        settings.quirks = upstream.quirks;
         if (const auto own = credentials_.find(upstream.credential.value);
             own != credentials_.end()) {
             settings.credential = own->second;
@@ -205,6 +240,7 @@ private:
     Faults& faults_;
     std::uint64_t generation_;
     std::map<std::string, crypto::CredentialPtr> credentials_;
+    std::vector<crypto::CredentialPtr> superseded_;
     std::map<std::string, crypto::TrustStorePtr> stores_;
     std::map<std::string, std::vector<crypto::CertificatePtr>> authorities_;  // by upstream
 };

@@ -75,8 +75,11 @@ bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) {
                       [](const Url& x, const Url& y) { return x.text == y.text; }) &&
            a.resend_identical == b.resend_identical && a.append_labels == b.append_labels &&
            a.max_connections == b.max_connections && a.max_waiting == b.max_waiting &&
-           a.tcp_framing == b.tcp_framing && a.connect_timeout == b.connect_timeout &&
-           a.idle_timeout == b.idle_timeout && tls_text(a) == tls_text(b);
+           a.connect_timeout == b.connect_timeout && a.idle_timeout == b.idle_timeout &&
+           a.http2 == b.http2 && a.tcp_framing == b.tcp_framing &&
+           a.shared_state == b.shared_state && a.max_in_flight == b.max_in_flight &&
+           a.answer_timeout == b.answer_timeout && a.breaker == b.breaker &&
+           tls_text(a) == tls_text(b);
 }
 
 }  // namespace ra::app::config

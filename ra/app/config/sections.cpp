@@ -265,6 +265,36 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
     }
 }
 
+gateway::Quirks read_quirks(const Table& table) {
+    gateway::Quirks quirks;
+    static const std::vector<std::string_view> kNames{std::begin(gateway::kQuirkNames),
+                                                      std::end(gateway::kQuirkNames)};
+    for (const Located<std::string>& written : table.texts("quirks")) {
+        const auto found = std::find(kNames.begin(), kNames.end(), written.value);
+        if (found == kNames.end()) {
+            table.not_one_of("quirks", written, kNames);
+            continue;
+        }
+        quirks.add(static_cast<gateway::Quirk>(found - kNames.begin()));
+    }
+    return quirks;
+}
+
+UpstreamConfig::Breaker read_breaker(const Node& node, Faults& faults) {
+    const Table table{node, Section::breaker, faults};
+    UpstreamConfig::Breaker breaker;
+    if (node.kind != Node::Kind::table) return breaker;
+    breaker.failures =
+        static_cast<std::uint32_t>(table.integer("failures", 0, 1'000'000, breaker.failures));
+    breaker.shortest = table.duration("shortest", seconds{1}, kDay, breaker.shortest);
+    breaker.longest = table.duration("longest", seconds{1}, kDay, breaker.longest);
+    breaker.probe_timeout =
+        table.duration("probe_timeout", seconds{1}, seconds{600}, breaker.probe_timeout);
+    if (breaker.longest < breaker.shortest)
+        faults.error(table.at("longest"), "longest is less than shortest");
+    return breaker;
+}
+
 }  // namespace
 
 UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults) {
@@ -305,6 +335,20 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
     if (table.has("tcp_framing") && !upstream.urls.empty() &&
         !any_url([](const Url& url) { return url.is_tcp(); }))
         faults.error(table.at("tcp_framing"), "tcp_framing is said, but no url is tcp(s)://");
+    upstream.quirks = read_quirks(table);
+    upstream.quirks_at = table.at("quirks");
+    upstream.shared_state = table.boolean("shared_state", false);
+    if (upstream.shared_state && upstream.urls.size() == 1) {
+        faults.error(table.at("shared_state"), "shared_state is about several urls; there is one");
+    }
+    upstream.max_in_flight = static_cast<std::uint32_t>(
+        table.integer("max_in_flight", 1, 1'000'000, upstream.max_in_flight));
+    if (table.has("answer_timeout")) {
+        upstream.answer_timeout =
+            table.duration("answer_timeout", seconds{1}, seconds{3600}, seconds{30});
+    }
+    if (const Node* breaker = table.get("breaker"))
+        upstream.breaker = read_breaker(*breaker, faults);
     if (const Node* tls = table.get("tls")) upstream.tls = read_upstream_tls(*tls, faults);
     const bool secure = any_url([](const Url& url) { return url.is_secure(); });
     if (secure && !upstream.tls) {
@@ -336,6 +380,8 @@ CredentialConfig read_credential(const Node& node, std::size_t index, Faults& fa
         credential.certificate = std::move(*certificate);
     if (auto key = table.key_source("key")) credential.key = std::move(*key);
     credential.passphrase = table.source("passphrase");
+    if (const Node* renew = table.get("renew"))
+        credential.renew = read_renew(*renew, credential, faults);
     return credential;
 }
 

@@ -19,6 +19,9 @@ namespace ra::app::config {
                                                               std::string_view key);
 
 [[nodiscard]] UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults);
+/// `renew` of `credential`, whose files are known already (renew_section.cpp).
+[[nodiscard]] RenewConfig read_renew(const Node& node, const CredentialConfig& credential,
+                                     Faults& faults);
 [[nodiscard]] CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults);
 [[nodiscard]] SecretConfig read_secret(const Node& node, Faults& faults);
 [[nodiscard]] AuditConfig read_audit(const Node& node, const std::string& directory,

@@ -107,8 +107,12 @@ const Node* section(const Node& document, Section which) {
             return in(&document, "upstream");
         case Section::responder:
             return in(in(&document, "upstream"), "responder");
+        case Section::breaker:
+            return in(in(&document, "upstream"), "breaker");
         case Section::credential:
             return in(&document, "credential");
+        case Section::renew:
+            return in(in(&document, "credential"), "renew");
         case Section::secret:
             return in(&document, "secret");
         case Section::profile:
@@ -209,6 +213,13 @@ TEST_SUITE("ra/app") {
         CHECK(said.upstreams[0].max_waiting == upstream.max_waiting);
         CHECK(said.upstreams[0].connect_timeout == upstream.connect_timeout);
         CHECK(said.upstreams[0].idle_timeout == upstream.idle_timeout);
+        CHECK(said.upstreams[0].quirks == upstream.quirks);
+        CHECK(said.upstreams[0].shared_state == upstream.shared_state);
+        CHECK(said.upstreams[0].max_in_flight == upstream.max_in_flight);
+        CHECK(said.upstreams[0].breaker == upstream.breaker);
+        REQUIRE(said.credentials[0].renew.has_value());
+        CHECK(said.credentials[0].renew->timeout == RenewConfig{}.timeout);
+        CHECK(said.credentials[0].renew->same_key == RenewConfig{}.same_key);
         CHECK(said.store.kind == config.store.kind);
         CHECK(said.store.open == config.store.open);
         CHECK(said.store.open_per_principal == config.store.open_per_principal);

@@ -6,6 +6,7 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "ra/app/config/load.h"
 #include "ra/app/demo_files.h"
@@ -27,11 +28,14 @@ std::set<std::string> names_in(const std::string& text, const std::regex& patter
 /// The demonstration's gateway, inside this process.
 struct Running {
     /// `more`: appended to its configuration.
-    explicit Running(const std::string& more = {})
+    using Adjust = void (*)(config::Config&);
+    explicit Running(
+        const std::string& more = {}, Adjust adjust = [](config::Config&) {})
         : world{directory.path(), 0}, faults{(directory.path() / "cmpgate.toml").string()} {
         config = config::parse_config(world.config + more, faults.file(), faults);
         config.log.level = config::LogConfig::Level::error;
         config.store.kind = config::StoreConfig::Kind::sqlite;  // what it measures, too
+        adjust(config);
         auto settings = config::load_settings(config, faults);
         INFO(faults.text());
         REQUIRE(settings != nullptr);
@@ -84,11 +88,19 @@ TEST_SUITE("ra/app") {
         Running running{
             "\n[[listener]]\nname = \"secure\"\nurl = \"https://127.0.0.1:0\"\n"
             "tls = { certificate = \"file:device.pem\", key = \"file:device.key\" }\n"
-            "[[listener]]\nurl = \"tcp://127.0.0.1:0\"\n"};
+            "[[listener]]\nurl = \"tcp://127.0.0.1:0\"\n",
+            [](config::Config& config) {
+                config.upstreams.at(0).quirks.add(gateway::Quirk::pvno_1_error);
+                config.credentials.at(0).renew.emplace();
+            }};
         CHECK(running.server->served()[1].scheme == "https");
         CHECK(running.server->served().back().scheme == "tcp");
-        metrics::Snapshot snapshot = running.server->snapshot();
-        const std::string text = metrics::prometheus_text(snapshot);
+        std::string text;
+        // What is renewed is known once the first worker has turned.
+        for (int i = 0; i < 500 && text.find("renewal_due") == std::string::npos; ++i) {
+            text = metrics::prometheus_text(running.server->snapshot());
+            std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        }
         std::ifstream file{CMPGATE_SOURCE_DIR "/metrics/README.md"};
         std::ostringstream readme;
         readme << file.rdbuf();
@@ -97,7 +109,7 @@ TEST_SUITE("ra/app") {
         const auto rendered = names_in(text, std::regex{"# TYPE ([a-z_]+) "});
         CHECK(documented.size() > 15);
         for (const std::string& name : documented) {
-            if (name.starts_with("cmpgate_audit_")) continue;  // where there is a trail
+            if (name.starts_with("cmpgate_audit_")) continue;         // where there is a trail
             if (name.starts_with("cmpgate_secrets_next_")) continue;  // where one ends
             CAPTURE(name);
             CHECK(rendered.contains(name));
