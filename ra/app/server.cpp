@@ -61,15 +61,13 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
     wiring->tls = std::make_shared<TlsKeeper>(config, log);
     wiring_ = wiring;
     store_ = std::make_unique<StoreHost>(config, clock_, random_, log_);
-    inventory_ = std::make_unique<store::MemoryInventory>(
-        store::InventorySettings{config.store.certified_keys, config.store.revoked});
     secrets_ = std::make_unique<gateway::SecretGate>(
         store_->secrets(), clock_, random_, gateway::GuessLimits{},
         [&log](std::string_view event, ByteView reference) {
             log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
         });
-    const WorkerParts::Shared shared{store_->store(), *inventory_, *secrets_, cpu_, kdf_,
-                                     clock_,          log_,        lab_ca,    trail};
+    const WorkerParts::Shared shared{
+        store_->store(), store_->inventory(), *secrets_, cpu_, kdf_, clock_, log_, lab_ca, trail};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared, *wiring));
     make_renewer();
@@ -325,8 +323,8 @@ metrics::Snapshot Server::snapshot() const {
         {"cmpgate_ready", "1: /ready says so.", true, {}, ready ? 1.0 : 0.0});
     snapshot.listeners = wiring_->listeners;
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
-    add_server_samples(snapshot, *wiring_, entrances_, parts_, store_->sizes(), inventory_->sizes(),
-                       secrets_->counts(), store_->figures());
+    add_server_samples(snapshot, *wiring_, entrances_, parts_, store_->sizes(),
+                       store_->inventory().sizes(), secrets_->counts(), store_->figures());
     add_expiry_samples(snapshot.samples, *wiring_->settings);
     add_secret_samples(snapshot.samples, store_->secret_figures(clock_.wall_now()));
     renewer_->add_samples(snapshot.samples);

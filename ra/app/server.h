@@ -16,7 +16,6 @@
 #include "ra/app/store_host.h"
 #include "ra/gateway/gateway.h"
 #include "ra/gateway/secret_gate.h"
-#include "ra/store/memory_inventory.h"
 #include "transports/common/listener.h"
 #include "transports/common/workers.h"
 
@@ -71,6 +70,11 @@ public:
     /// The store's; any thread, until this goes.
     [[nodiscard]] gateway::Secrets& secrets() noexcept { return store_->secrets(); }
 
+    /// An entry of the ledger goes (StoreHost::clear_orphan()); any thread.
+    [[nodiscard]] asio::awaitable<std::optional<bool>> clear_orphan(std::int64_t id) {
+        return store_->clear_orphan(id);
+    }
+
     /// A URL somebody can use now.
     struct Served {
         std::string listener;
@@ -124,7 +128,6 @@ private:
     /// when what it resumed here has ended.
     boost::asio::io_context before_start_;
     std::unique_ptr<StoreHost> store_;
-    std::unique_ptr<store::MemoryInventory> inventory_;
     std::unique_ptr<gateway::SecretGate> secrets_;
     ThreadCpuPool cpu_;
     ThreadCpuPool kdf_;  // key derivations: after everything else

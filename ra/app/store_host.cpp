@@ -172,12 +172,15 @@ void check_store(const config::Config& config, config::Faults& faults) {
 }
 
 StoreHost::StoreHost(const config::Config& config, const Clock& clock, Random& random, Log& log) {
+    const store::InventorySettings inventory{config.store.certified_keys, config.store.revoked};
     if (config.store.kind == config::StoreConfig::Kind::memory) {
+        memory_inventory_ = std::make_unique<store::MemoryInventory>(inventory);
         memory_ = std::make_unique<store::Memory>(clock, random, memory_settings(config));
         return;
     }
     store::SqliteSettings settings;
     settings.memory = memory_settings(config);
+    settings.inventory = inventory;
     settings.journal.path = store_path(config);
     settings.journal.boot_id = boot_id();
     settings.journal.fence = config.limits.replay_horizon;
@@ -188,7 +191,9 @@ StoreHost::StoreHost(const config::Config& config, const Clock& clock, Random& r
                                               clock, random_);
     const auto sizes = sqlite_->sizes();
     log.write(sqlite_->in_doubt() != 0 ? Log::Level::error : Log::Level::info, "store",
-              {{"open", static_cast<std::int64_t>(sizes.open)},
+              {{"keys", static_cast<std::int64_t>(sqlite_->inventory().sizes().keys)},
+               {"revoked", static_cast<std::int64_t>(sqlite_->inventory().sizes().revoked)},
+               {"open", static_cast<std::int64_t>(sizes.open)},
                {"remembered", static_cast<std::int64_t>(sizes.remembered)},
                {"in_doubt", static_cast<std::int64_t>(sqlite_->in_doubt())},
                {"ledger", static_cast<std::int64_t>(sizes.orphans)}});
@@ -210,6 +215,21 @@ gateway::Store& StoreHost::store() noexcept {
 gateway::Secrets& StoreHost::secrets() noexcept {
     if (memory_) return *memory_;
     return *sqlite_;
+}
+
+gateway::Inventory& StoreHost::inventory() noexcept {
+    if (memory_inventory_) return *memory_inventory_;
+    return sqlite_->inventory();
+}
+
+const gateway::Inventory& StoreHost::inventory() const noexcept {
+    if (memory_inventory_) return *memory_inventory_;
+    return sqlite_->inventory();
+}
+
+asio::awaitable<std::optional<bool>> StoreHost::clear_orphan(std::int64_t id) {
+    if (!sqlite_) co_return false;
+    co_return co_await sqlite_->clear_orphan(id);
 }
 
 gateway::Store::Sizes StoreHost::sizes() const {

@@ -8,6 +8,7 @@
 #include "ra/app/config/config.h"
 #include "ra/app/log.h"
 #include "ra/store/memory.h"
+#include "ra/store/memory_inventory.h"
 #include "ra/store/secret_table.h"
 #include "ra/store/sqlite.h"
 
@@ -27,6 +28,11 @@ public:
     [[nodiscard]] gateway::Store& store() noexcept;
     /// The same object.
     [[nodiscard]] gateway::Secrets& secrets() noexcept;
+    /// What went through: on the same disk, or as forgetful.
+    [[nodiscard]] gateway::Inventory& inventory() noexcept;
+    [[nodiscard]] const gateway::Inventory& inventory() const noexcept;
+    /// As Sqlite::clear_orphan(); false where there is no ledger.
+    [[nodiscard]] asio::awaitable<std::optional<bool>> clear_orphan(std::int64_t id);
     [[nodiscard]] gateway::Store::Sizes sizes() const;
     [[nodiscard]] store::SecretFigures secret_figures(WallTime now) const;
     /// nullopt: nothing is written.
@@ -41,7 +47,8 @@ public:
 private:
     std::unique_ptr<store::Memory> memory_;  // one of these two
     std::unique_ptr<store::Sqlite> sqlite_;
-    SystemRandom random_;  // of the thread
+    std::unique_ptr<store::MemoryInventory> memory_inventory_;  // with memory_
+    SystemRandom random_;                                       // of the thread
     std::thread thread_;
 };
 

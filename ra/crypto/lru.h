@@ -31,6 +31,11 @@ public:
         order_.splice(order_.begin(), order_, found->second);
         return &found->second->second;
     }
+    /// The same, and it is not used thereby.
+    [[nodiscard]] const Value* peek(const Sha256& key) const {
+        const auto found = index_.find(key);
+        return found == index_.end() ? nullptr : &found->second->second;
+    }
     Value& put(const Sha256& key, Value value) {
         erase(key);
         if (index_.size() >= capacity_) erase(Sha256{order_.back().first});
@@ -43,6 +48,10 @@ public:
         if (found == index_.end()) return;
         order_.erase(found->second);
         index_.erase(found);
+    }
+    /// What the next put() of a new value drops; null: nothing.
+    [[nodiscard]] const Sha256* next_to_go() const noexcept {
+        return index_.size() >= capacity_ && !order_.empty() ? &order_.back().first : nullptr;
     }
     [[nodiscard]] std::size_t size() const noexcept { return index_.size(); }
     /// Drops all of which `gone(value)` is true.

@@ -153,7 +153,8 @@ struct Inventory {
     /// The holder of a key (crypto::key_digest()). May be past its `until`.
     virtual asio::awaitable<std::optional<Entry>> find_key(const crypto::Sha256& key) = 0;
     /// Writes the holder if the entry is still at `version` (0: if there still is none). False:
-    /// changed meanwhile. Durable before it returns, where the implementation is durable.
+    /// changed meanwhile. Where the implementation is durable, it is so no later than any change of
+    /// the Store that begins after this returned: before anybody is told.
     virtual asio::awaitable<bool> put_key(const crypto::Sha256& key, std::uint64_t version,
                                           policy::KeyHolder holder) = 0;
 

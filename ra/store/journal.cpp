@@ -188,7 +188,8 @@ bool Journal::commit(std::vector<Entry>& entries) {
         save_state(mark_ + 1);
         transaction.commit();
     } catch (const DatabaseFault& fault) {
-        for (auto at = undo.rbegin(); at != undo.rend(); ++at) {
+        for (std::size_t i = 0; i < kParts; ++i) counts_[i] += undo.removed[i];
+        for (auto at = undo.places.rbegin(); at != undo.places.rend(); ++at) {
             auto& [part, was] = *at;
             const bool is_there = places(part).contains(was.first);
             counts_[index_of(part)] += (was.second ? 1U : 0U) - (is_there ? 1U : 0U);
@@ -221,13 +222,21 @@ bool Journal::commit(std::vector<Entry>& entries) {
 void Journal::apply(const Write& write, Undo& undo) {
     Places& known = places(write.part);
     Statements::OfPart& statements = statements_->of(write.part);
+    if (write.id != 0) {
+        statements.remove.bind(1, write.id).run();
+        const auto removed = static_cast<std::size_t>(database_->changes());
+        counts_[index_of(write.part)] -= removed;
+        undo.removed[index_of(write.part)] += removed;
+        if (write.removed != nullptr) *write.removed = removed != 0;
+        return;
+    }
     std::optional<Bytes> made;
     if (write.make) made = write.make();
     const std::optional<Bytes>& content = write.make ? made : write.content;
     const auto found = known.find(write.key);
     const bool is_new = found == known.end();
     if (is_new && !content) return;
-    undo.push_back(
+    undo.places.push_back(
         {write.part, {write.key, is_new ? std::nullopt : std::optional<Place>{found->second}}});
     if (!content) {
         statements.remove.bind(1, found->second.id).run();

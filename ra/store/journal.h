@@ -40,6 +40,9 @@ struct Write {
     /// Instead of content: asked when it is written, on the journal's thread, so that the last one
     /// written is the last one true; again if it has to be written again.
     std::function<std::optional<Bytes>()> make{};
+    /// Instead of `key`: the row with this id goes, and `removed` is told whether there was one.
+    std::int64_t id = 0;
+    std::shared_ptr<bool> removed{};
 };
 /// Writes that happen together or not at all.
 using Change = boost::container::small_vector<Write, 2>;
@@ -118,7 +121,11 @@ private:
         std::size_t operator()(const Fingerprint& key) const noexcept { return key.first; }
     };
     using Places = std::unordered_map<Fingerprint, Place, HashOf>;
-    using Undo = std::vector<std::pair<Part, std::pair<Fingerprint, std::optional<Place>>>>;
+    /// What to take back if the group is not committed.
+    struct Undo {
+        std::vector<std::pair<Part, std::pair<Fingerprint, std::optional<Place>>>> places;
+        std::array<std::size_t, kParts> removed{};  // by id
+    };
 
     void open();
     void resume();

@@ -122,6 +122,7 @@ AdvanceResult Memory::Impl::advance(const TransactionKey& key, std::uint64_t ver
     record.upstream.swap(open.record.upstream);
     std::swap(open.record,
               record);  // what was goes with the caller's argument, outside the lock
+    lose(open);
     open.version = ++shard.last_version;
     const std::size_t octets = octets_of(open.record);
     open_octets_ += octets - std::exchange(open.octets, octets);
@@ -153,8 +154,8 @@ AdvanceResult Memory::Impl::release(const TransactionKey& key, std::uint64_t ver
     const std::optional<SecretUse> use = shard.open[at].record.secret_use;
     if (use && use->fate == SecretUse::Fate::reserved)
         secrets_.settle(*use, SecretUse::Fate::returned);
+    end_open(shard.open[at]);
     close(shard, at, after);
-    principals_.close(ref);
     principals_.forget(ref);
     --remembered_;
     return Advanced{version};

@@ -64,7 +64,7 @@ void Memory::Impl::end_expired(Shard& shard, Index at, BootTime now, Afterwards&
 void Memory::Impl::finish(Shard& shard, Index at, Record& last, BootTime now, Afterwards& after) {
     Open& open = shard.open[at];
     const Principals::Ref ref = open.ref;
-    principals_.close(ref);
+    end_open(open);
     if (last.remember_until <= now) {
         close(shard, at, after);
         principals_.forget(ref);
@@ -89,6 +89,19 @@ void Memory::Impl::finish(Shard& shard, Index at, Record& last, BootTime now, Af
     close(shard, at, after);
 }
 
+/// Its principal has one open transaction less.
+void Memory::Impl::end_open(Open& open) noexcept {
+    if (!open.lost) principals_.close(open.ref);
+}
+
+/// A CA that does not answer must not use up what a device may have open: of what became unknown
+/// only the claim and the replay entry are left.
+void Memory::Impl::lose(Open& open) noexcept {
+    if (open.lost || open.record.state != State::outcome_unknown) return;
+    principals_.close(open.ref);
+    open.lost = true;
+}
+
 /// The open record goes, with its claim and watches; counts of its principal are the caller's.
 void Memory::Impl::close(Shard& shard, Index at, Afterwards& after) {
     Open& open = shard.open[at];
@@ -98,6 +111,7 @@ void Memory::Impl::close(Shard& shard, Index at, Afterwards& after) {
     if (open.record.request) after.octets.push_back(std::move(open.record.request));
     open.record = Record{};
     open.leased = false;
+    open.lost = false;
     open.version = 0;
     --open_;
     shard.open.erase(at);
@@ -220,6 +234,8 @@ void Memory::Impl::restore(const TransactionKey& key, Record&& record) {
     if (finished) {
         Record last = std::move(shard.open[at].record);
         finish(shard, at, last, now, after);
+    } else {
+        lose(shard.open[at]);
     }
 }
 

@@ -83,6 +83,8 @@ private:
     void end_expired(Shard& shard, Index at, BootTime now, Afterwards& after);
     void finish(Shard& shard, Index at, gateway::Record& last, BootTime now, Afterwards& after);
     void close(Shard& shard, Index at, Afterwards& after);
+    void end_open(Open& open) noexcept;
+    void lose(Open& open) noexcept;
     void forget(Shard& shard, Index at);
     void touch(Open& open, Afterwards& after);
     void settle_use(gateway::Record& was, gateway::Record& now) noexcept;

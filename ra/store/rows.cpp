@@ -11,7 +11,7 @@ using gateway::TransactionKey;
 namespace {
 
 constexpr std::uint8_t kOpen = 1, kFinished = 2;  // forms of a transaction
-constexpr std::uint8_t kOrphan = 1, kSecret = 1;
+constexpr std::uint8_t kOrphan = 1, kSecret = 1, kCertifiedKey = 1, kRevoked = 1;
 // Flags of a transaction.
 constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4, kHasPayer = 8,
                        kSentAsCr = 16;
@@ -226,6 +226,51 @@ std::optional<SecretRow> unpack_secret(ByteView octets) {
     row.row.locked = (flags & kLocked) != 0;
     row.row.generation = from.number<std::uint64_t>();
     row.row.used = from.number<std::uint32_t>();
+    if (!from.complete()) return std::nullopt;
+    return row;
+}
+
+Bytes pack_certified_key(const CertifiedKey& row) {
+    Packer packer;
+    packer.number(kCertifiedKey)
+        .octets(row.key)
+        .octets(row.holder.subject)
+        .signed_number(row.holder.until.time_since_epoch().count())
+        .number(static_cast<std::uint8_t>(row.holder.principals.size()));
+    for (const policy::Principal& one : row.holder.principals) packer.octets(one.digest);
+    return packer.take();
+}
+
+std::optional<CertifiedKey> unpack_certified_key(ByteView octets) {
+    Unpacker from{octets};
+    CertifiedKey row;
+    if (from.number<std::uint8_t>() != kCertifiedKey || !unpack_digest(from, row.key) ||
+        !unpack_digest(from, row.holder.subject))
+        return std::nullopt;
+    row.holder.until = WallTime{std::chrono::seconds{from.signed_number()}};
+    const auto count = from.number<std::uint8_t>();
+    if (count > policy::kMostKeyHolders) return std::nullopt;
+    for (std::uint8_t i = 0; i < count; ++i) {
+        if (!unpack_digest(from, row.holder.principals.emplace_back().digest)) return std::nullopt;
+    }
+    if (!from.complete()) return std::nullopt;
+    return row;
+}
+
+Bytes pack_revoked(const Revoked& row) {
+    return Packer{}
+        .number(kRevoked)
+        .octets(row.certificate)
+        .signed_number(row.until.time_since_epoch().count())
+        .take();
+}
+
+std::optional<Revoked> unpack_revoked(ByteView octets) {
+    Unpacker from{octets};
+    Revoked row;
+    if (from.number<std::uint8_t>() != kRevoked || !unpack_digest(from, row.certificate))
+        return std::nullopt;
+    row.until = WallTime{std::chrono::seconds{from.signed_number()}};
     if (!from.complete()) return std::nullopt;
     return row;
 }

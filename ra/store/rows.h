@@ -45,4 +45,20 @@ struct SecretRow {
 };
 [[nodiscard]] std::optional<SecretRow> unpack_secret(ByteView octets);
 
+/// Whose a key is (S-14).
+struct CertifiedKey {
+    crypto::Sha256 key{};
+    policy::KeyHolder holder;
+};
+[[nodiscard]] Bytes pack_certified_key(const CertifiedKey& row);
+[[nodiscard]] std::optional<CertifiedKey> unpack_certified_key(ByteView octets);
+
+/// A certificate that was revoked through here (S-33).
+struct Revoked {
+    crypto::Sha256 certificate{};  // MemoryInventory::name_of()
+    WallTime until{};
+};
+[[nodiscard]] Bytes pack_revoked(const Revoked& row);
+[[nodiscard]] std::optional<Revoked> unpack_revoked(ByteView octets);
+
 }  // namespace ra::store

@@ -26,6 +26,9 @@ const std::array<std::string, kSchemaVersion>& steps() {
             std::string(kColumns) + ";",
         // 2
         "CREATE TABLE secrets " + std::string(kColumns) + ";",
+        // 3
+        "CREATE TABLE certified_keys " + std::string(kColumns) + ";CREATE TABLE revoked " +
+            std::string(kColumns) + ";",
     };
     return made;
 }
@@ -55,6 +58,10 @@ std::string_view name_of(Part part) noexcept {
             return "orphans";
         case Part::secrets:
             return "secrets";
+        case Part::certified_keys:
+            return "certified_keys";
+        case Part::revoked:
+            return "revoked";
     }
     return {};
 }

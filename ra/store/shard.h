@@ -30,6 +30,7 @@ struct Open {
     std::vector<std::pair<gateway::Store::WatchId, std::function<void()>>> watches;
     std::size_t octets = 0;  // of answer and request
     bool leased = false;     // its next state is being written down: nobody else changes it
+    bool lost = false;  // outcome_unknown: its principal's bound of open ones counts it no more
     Principals::Ref ref = 0;
     Index next = kNone;
     [[nodiscard]] std::uint64_t hash() const noexcept { return id_hash; }

@@ -39,8 +39,10 @@ Sqlite::Sqlite(SqliteSettings settings, Secret key, const Clock& clock, Random& 
       first_{random},
       second_{random},
       memory_{clock, random, settings.memory},
-      journal_{std::move(settings.journal), sealer_, clock, random} {
+      journal_{std::move(settings.journal), sealer_, clock, random},
+      inventory_{settings.inventory, journal_, first_, second_} {
     (void)memory_.take_expired();
+    inventory_.recover();
     recover();
 }
 
@@ -208,6 +210,19 @@ asio::awaitable<bool> Sqlite::lock_secret(ByteView reference, std::uint64_t gene
     change.push_back(secret_row(digest));
     co_await journal_.write(std::move(change), Journal::Need::keep);
     co_return true;
+}
+
+asio::awaitable<std::optional<bool>> Sqlite::clear_orphan(std::int64_t id) {
+    Write write;
+    write.part = Part::orphans;
+    write.id = id;
+    write.removed = std::make_shared<bool>(false);
+    const std::shared_ptr<bool> removed = write.removed;
+    if (id <= 0) co_return false;
+    Change change;
+    change.push_back(std::move(write));
+    if (!co_await journal_.write(std::move(change), Journal::Need::claim)) co_return std::nullopt;
+    co_return *removed;
 }
 
 void Sqlite::sweep() {

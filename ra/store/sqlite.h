@@ -3,11 +3,13 @@
 #include "ra/store/journal.h"
 #include "ra/store/memory.h"
 #include "ra/store/rows.h"
+#include "ra/store/sqlite_inventory.h"
 
 namespace ra::store {
 
 struct SqliteSettings {
     MemorySettings memory;
+    InventorySettings inventory;
     JournalSettings journal;
 };
 
@@ -70,6 +72,13 @@ public:
     [[nodiscard]] SecretFigures secret_figures(WallTime now) const;
     asio::awaitable<bool> lock_secret(ByteView reference, std::uint64_t generation) override;
 
+    /// Keys and revocations, in the same file.
+    [[nodiscard]] gateway::Inventory& inventory() noexcept { return inventory_; }
+
+    /// An entry of the ledger goes: somebody has seen to it. False: there is none with this id;
+    /// nullopt: the disk does not take it now.
+    asio::awaitable<std::optional<bool>> clear_orphan(std::int64_t id);
+
     /// Ends what is due. Call it several times a second.
     void sweep();
 
@@ -100,6 +109,7 @@ private:
     KeyedHash first_, second_;
     Memory memory_;
     Journal journal_;
+    SqliteInventory inventory_;
     std::size_t in_doubt_ = 0;
 };
 

@@ -22,6 +22,7 @@ class InventorySubject {
 public:
     explicit InventorySubject(const Bounds& bounds = {}) : harness_{bounds} {}
 
+    Harness& harness() { return harness_; }
     Inventory& inventory() { return harness_.inventory(); }
     std::optional<Inventory::Entry> find(unsigned number) {
         const ra::crypto::Sha256 key = key_named(number);

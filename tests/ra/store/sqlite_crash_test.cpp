@@ -2,7 +2,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "ra/store/sqlite.h"
-#include "tests/ra/store/subject.h"
+#include "tests/ra/store/conformance_inventory.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/ram_vfs.h"
 #include "tests/support/seeded_random.h"
@@ -30,7 +30,18 @@ struct Promise {
 struct History {
     std::vector<Promise> made;
     std::optional<std::size_t> asked;  // begin() was called here
+    std::uint8_t certified = 0;        // rounds in which its key got a holder
+    bool revoked = false;              // it revoked a certificate
 };
+
+constexpr WallTime kUntil{std::chrono::seconds{2'000'000'000}};
+
+/// Of the key of a device, in the round that is answered with this digest.
+policy::KeyHolder holder_in(unsigned number, std::uint8_t digest) {
+    policy::KeyHolder made = holder(number);
+    made.subject[0] = digest;
+    return made;
+}
 
 store::SqliteSettings settings_of(const RamVfs& disk) {
     store::SqliteSettings settings;
@@ -115,12 +126,23 @@ private:
         const std::size_t rounds = random_.below(3);
         for (std::size_t i = 0; i < rounds; ++i) {
             const auto digest = static_cast<std::uint8_t>(2 + i);
+            // As a gateway does: the key's holder, then the answer.
+            const auto known = co_await store_->inventory().find_key(key_named(number));
+            const bool put = co_await store_->inventory().put_key(
+                key_named(number), known ? known->version : 0, holder_in(number, digest));
+            CHECK(put);
+            histories_[number].certified = digest;
             auto next = co_await store_->advance(
                 k, version, record(State::expects_certconf, digest, 300 + random_.below(2500)));
             version = std::get<Advanced>(next).version;
             promise(number, State::expects_certconf, digest);
         }
         if (random_.chance(20)) co_return;  // stays open
+        if (random_.chance(30)) {
+            co_await store_->inventory().add_revoked(transaction_id(1, 30),
+                                                     transaction_id(number, 8), kUntil);
+            histories_[number].revoked = true;
+        }
         co_await store_->advance(k, version, record(State::finished, 9, 100));
         promise(number, State::finished, 9);
     }
@@ -172,6 +194,23 @@ std::string judge(store::Sqlite& store, const std::vector<History>& histories, s
                                 : std::string("forgotten"));
         }
         if (found && found->record.state == State::outcome_unknown) ++doubtful;
+
+        // Who has its answer holds its key; who was told of a revocation can rely on it (S-14).
+        const auto entry = test::run(store.inventory().find_key(key_named(number)));
+        if (entry && (entry->holder.principals != holder(number).principals ||
+                      entry->holder.until != holder(number).until))
+            return who + "its key is another's";
+        const std::uint8_t answered = held == nullptr                          ? 0
+                                      : held->state == State::expects_certconf ? held->digest
+                                      : held->state == State::finished && !held->gone
+                                          ? history.certified
+                                          : 0;
+        if (answered != 0 && (!entry || entry->holder.subject[0] < answered))
+            return who + "answered, and its key is nobody's";
+        const bool told = held != nullptr && held->state == State::finished && !held->gone;
+        if (told && history.revoked &&
+            !store.inventory().is_revoked(transaction_id(1, 30), transaction_id(number, 8)))
+            return who + "revoked, and forgotten";
     }
     const std::size_t listed = store.sizes().orphans;
     if (listed != doubtful) {

@@ -165,7 +165,8 @@ TEST_SUITE("ra/store") {
         s.harness().stop();
         // As schema 1 left it.
         edit(s.harness(),
-             "DROP TABLE secrets; PRAGMA user_version = 1; UPDATE state SET mark = mark");
+             "DROP TABLE certified_keys; DROP TABLE revoked; DROP TABLE secrets;"
+             "PRAGMA user_version = 1; UPDATE state SET mark = mark");
         s.harness().start();
         CHECK(s.find(key(1, 1)).has_value());
         CHECK(s.add(new_secret(1, 1)) == Secrets::Added::added);

@@ -7,6 +7,7 @@
 
 #include "ra/store/guard.h"
 #include "tests/ra/store/conformance.h"
+#include "tests/ra/store/conformance_inventory.h"
 #include "tests/ra/store/conformance_races.h"
 #include "tests/ra/store/conformance_secrets.h"
 #include "tests/ra/store/sqlite_world.h"
@@ -99,6 +100,7 @@ TEST_SUITE("ra/store") {
     CMPGATE_STORE_CONFORMS(OnDisk);
     CMPGATE_STORE_RACES(OnDisk);
     CMPGATE_STORE_KEEPS_SECRETS(OnDisk);
+    CMPGATE_INVENTORY_CONFORMS(OnDisk);
 
     TEST_CASE("S-24: files of the store are their owner's alone, and wider ones refused") {
         RealWorld world;

@@ -22,6 +22,8 @@ inline ra::Secret store_key(std::uint8_t fill = 0x42) {
 class SqliteWorld {
 public:
     explicit SqliteWorld(const Bounds& bounds = {}) : bounds_{bounds} { start(); }
+    /// From the next start() on.
+    void use(const Bounds& bounds) { bounds_ = bounds; }
     ~SqliteWorld() { stop(); }
     SqliteWorld(const SqliteWorld&) = delete;
     SqliteWorld& operator=(const SqliteWorld&) = delete;
@@ -35,6 +37,7 @@ public:
         settings.memory.kept_octets = bounds_.kept_octets;
         settings.memory.opaque_percent = bounds_.opaque_percent;
         settings.memory.watches_per_record = bounds_.watches_per_record;
+        settings.inventory = {bounds_.certified_keys, bounds_.revoked};
         settings.journal.path = "store.db";
         settings.journal.vfs = disk_.name();
         settings.journal.guarded = false;
@@ -67,6 +70,7 @@ public:
     ra::store::Sqlite& sqlite() { return *store_; }
     ra::gateway::Store& store() { return *store_; }
     ra::gateway::Secrets& secrets() { return *store_; }
+    ra::gateway::Inventory& inventory() { return store_->inventory(); }
     ra::BootTime now() { return clock_.boot_now(); }
     void pass(std::chrono::seconds time) {
         clock_.pass(time);
@@ -77,7 +81,7 @@ public:
     [[nodiscard]] const std::vector<std::string>& alarms() const { return alarms_; }
 
 private:
-    const Bounds bounds_;
+    Bounds bounds_;
     RamVfs disk_;
     FakeClock clock_;
     SeededRandom random_{7};
