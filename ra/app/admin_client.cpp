@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
@@ -99,6 +100,20 @@ AdminReply ask_gateway(const config::AdminConfig& config, std::string_view metho
         if (stage == Stage::malformed) throw fault_at(at, "what it says is no HTTP");
     }
     return {reader.status(), std::string(as_text(reader.take_body()))};
+}
+
+std::string told_by(const AdminReply& reply) {
+    std::string told = reply.body;
+    while (told.ends_with('\n')) told.pop_back();
+    if (reply.status == 200) return told;
+    boost::system::error_code error;
+    const boost::json::value said = boost::json::parse(told, error);
+    const auto* const object = error ? nullptr : said.if_object();
+    const auto* const why = object != nullptr ? object->if_contains("error") : nullptr;
+    throw std::runtime_error(why != nullptr && why->is_string()
+                                 ? std::string(why->as_string())
+                                 : "the gateway says " + std::to_string(reply.status) + ": " +
+                                       told);
 }
 
 }  // namespace ra::app

@@ -19,4 +19,8 @@ struct AdminReply {
                                      std::string_view path, std::string_view body = {},
                                      std::chrono::seconds patience = std::chrono::seconds{30});
 
+/// What the gateway said, without the final line break. Throws std::runtime_error: why it did not
+/// do what it was asked.
+[[nodiscard]] std::string told_by(const AdminReply& reply);
+
 }  // namespace ra::app

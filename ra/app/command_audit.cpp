@@ -92,6 +92,7 @@ void add_audit(CLI::App& app, Run& run) {
                         "Logs of the gateway, whose checkpoints tell what was cut off");
     command->callback([&run, options] { run = [options] { return verify(*options); }; });
     add_orphans(*audit, run);
+    add_clear(*audit, run);
 }
 
 }  // namespace ra::app

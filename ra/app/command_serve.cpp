@@ -9,6 +9,7 @@
 #include "ra/app/commands.h"
 #include "ra/app/config/load.h"
 #include "ra/app/lab_ca.h"
+#include "ra/app/ledger_endpoints.h"
 #include "ra/app/operations.h"
 #include "ra/app/process.h"
 #include "ra/app/ready.h"
@@ -59,6 +60,9 @@ int serve(const std::string& path) {
     admin::Admin admin;
     add_operations(admin, *server, [&reloader](auto done) { reloader.ask(std::move(done)); });
     add_secret_endpoints(admin, server->secrets(), clock);
+    add_ledger_endpoints(
+        admin, [&server = *server](std::int64_t id) { return server.clear_orphan(id); }, log,
+        trail.get());
     AdminServer admin_server{config.admin, admin, log};
     reloader.also(admin_server);
     server->start();

@@ -25,8 +25,9 @@ void add_status(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 void add_version(CLI::App& app, Run& run);
 
-/// A subcommand of `audit`.
+/// Subcommands of `audit`.
 void add_orphans(CLI::App& audit, Run& run);
+void add_clear(CLI::App& audit, Run& run);
 
 /// Exit statuses beside 0.
 inline constexpr int kFailed = 1;  // it did not work; stderr says why

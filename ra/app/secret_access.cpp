@@ -25,21 +25,6 @@ void check_profile(const config::Config& config, const std::string& profile) {
                                 config::suggestion(profile, names));
 }
 
-/// What the running gateway said. Throws std::runtime_error: why it did not do it.
-std::string told_by(const AdminReply& reply) {
-    std::string told = reply.body;
-    while (told.ends_with('\n')) told.pop_back();
-    if (reply.status == 200) return told;
-    boost::system::error_code error;
-    const boost::json::value said = boost::json::parse(told, error);
-    const auto* const object = error ? nullptr : said.if_object();
-    const auto* const why = object != nullptr ? object->if_contains("error") : nullptr;
-    throw std::runtime_error(why != nullptr && why->is_string()
-                                 ? std::string(why->as_string())
-                                 : "the gateway says " + std::to_string(reply.status) + ": " +
-                                       told);
-}
-
 }  // namespace
 
 SecretAccess::SecretAccess(const std::string& config_file) {

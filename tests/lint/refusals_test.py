@@ -5,7 +5,7 @@ import re
 
 from sources import ROOT, finish, sources
 
-FAMILIES = ("issued", "responder", "answer")  # written as `family-…`, with what follows in the same row
+FAMILIES = ("issued", "responder", "answer", "renewal")  # written as `family-…`, with what follows in the same row
 RULE = re.compile(r'(?:Refuse\{|\brefuse\(|\bwrong\(|\bmalformed\(|\bfault\(|UpstreamFault\{|kRule = )\s*"([a-z0-9-]+)"')
 
 

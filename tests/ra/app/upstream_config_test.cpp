@@ -179,4 +179,26 @@ TEST_SUITE("ra/app") {
                         std::string_view{"trust = \"file:ca.pem\"\n"}.size());
         check_alone({"no trust to judge it by", untrusted, {11, 9}, "renew needs trust"});
     }
+
+    TEST_CASE("S-16: many profiles of one trust are one line each") {
+        constexpr unsigned kMany = 500;
+        std::string text = with("");
+        for (unsigned i = 0; i < kMany; ++i) {
+            const std::string number = std::to_string(i);
+            text += "[[profile]]\nname = \"p" + number + "\"\nmatch.label = \"l" + number +
+                    "\"\norigin.signature.trust = \"file:roots.pem\"\nrules.subject = "
+                    "\"CN=${sender.CN},OU=" +
+                    number + "\"\n";
+        }
+        text.replace(text.find("[[profile]]\n"), 12, "[[profile]]\nmatch.label = \"x\"\n");
+        Faults faults{"test.toml"};
+        (void)parse_config(text, "test.toml", faults);
+        CHECK_FALSE(faults.has_errors());
+        const std::vector<Fault> all = faults.sorted();
+        CHECK(all.size() == kMany);
+        std::size_t octets = 0;
+        for (const Fault& fault : all) octets += fault.text.size();
+        CHECK(octets < kMany * std::size_t{400});
+        CHECK(all.back().text.find("and 497 more") != std::string::npos);
+    }
 }

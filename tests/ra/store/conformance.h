@@ -156,6 +156,32 @@ TEST_CASE_TEMPLATE_DEFINE("S-04: what expires in flight is of unknown outcome", 
     CHECK(s.is_empty());
 }
 
+TEST_CASE_TEMPLATE_DEFINE("S-03: a CA that is lost does not use up what a device may have open",
+                          Harness, store_lost) {
+    Bounds bounds;
+    bounds.open_per_principal = 3;
+    Subject<Harness> s{bounds};
+    for (unsigned which = 1; which <= 9; ++which) {
+        const auto version = s.begun(key(1, which));
+        Record lost = s.record(State::outcome_unknown);
+        lost.in_doubt = "no-answer";
+        REQUIRE(s.advance(key(1, which), version, lost).has_value());
+    }
+    // What is open counts as ever, and what is unknown keeps its claim.
+    for (unsigned which = 11; which <= 13; ++which) s.begun(key(1, which));
+    CHECK(s.full(key(1, 14)) == "open per principal");
+    CHECK(std::holds_alternative<IdInUse>(s.begin(key(2, 1))));
+    CHECK(s.find(key(1, 1))->record.state == State::outcome_unknown);
+    s.pass(seconds{301});
+    CHECK(s.find(key(1, 1))->record.state == State::outcome_unknown);
+    CHECK(s.store().sizes().open == 0);
+    for (unsigned which = 21; which <= 23; ++which) s.begun(key(1, which));
+    CHECK(s.full(key(1, 24)) == "open per principal");
+    s.pass(seconds{1000});
+    s.pass(seconds{1000});
+    CHECK(s.is_empty());
+}
+
 TEST_CASE_TEMPLATE_DEFINE("an open transaction expires, is remembered, and gives up its claim",
                           Harness, store_expiry) {
     Subject<Harness> s;
@@ -267,6 +293,7 @@ TEST_CASE_TEMPLATE_DEFINE("transactionIDs of every size are told apart", Harness
     TEST_CASE_TEMPLATE_INVOKE(store_release, __VA_ARGS__);          \
     TEST_CASE_TEMPLATE_INVOKE(store_expiry_in_flight, __VA_ARGS__); \
     TEST_CASE_TEMPLATE_INVOKE(store_expiry, __VA_ARGS__);           \
+    TEST_CASE_TEMPLATE_INVOKE(store_lost, __VA_ARGS__);             \
     TEST_CASE_TEMPLATE_INVOKE(store_watches, __VA_ARGS__);          \
     TEST_CASE_TEMPLATE_INVOKE(store_watch_bound, __VA_ARGS__);      \
     TEST_CASE_TEMPLATE_INVOKE(store_sizes, __VA_ARGS__)

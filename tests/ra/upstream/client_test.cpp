@@ -25,6 +25,7 @@ public:
     asio::awaitable<Sent> send(Delivery delivery) override {
         ++sends;
         repeatable = delivery.repeatable;
+        deadline = delivery.deadline;
         Sent sent = Delivered{to_bytes(delivery.der)};
         if (!script_.empty()) {
             sent = std::move(script_.front());
@@ -40,6 +41,7 @@ public:
 
     int sends = 0, probes = 0;
     bool repeatable = false;
+    Deadline deadline{};
     bool reachable = true;
 
 private:
@@ -70,6 +72,21 @@ std::string_view why(const SubmitResult& result) {
 }  // namespace
 
 TEST_SUITE("ra/upstream") {
+    TEST_CASE("an answer has its own time, and never more than the message") {
+        test::FakeClock clock;
+        ScriptedCourier courier;
+        ClientSettings settings;
+        settings.answer_time = 25s;
+        Client client{{&courier}, clock, settings};
+        for (const auto& [left, want] : {std::pair{60s, 25s}, std::pair{10s, 10s}}) {
+            UpstreamMessage message;
+            message.der = kOctets;
+            message.deadline = clock.boot_now() + left;
+            (void)test::run(client.submit(std::move(message)));
+            CHECK(courier.deadline == clock.boot_now() + want);
+        }
+    }
+
     TEST_CASE("S-04: another URL is tried only when no octet left") {
         struct Row {
             const char* name;
