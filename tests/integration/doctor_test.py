@@ -137,7 +137,7 @@ def upstreams(world):
             ("a web page", [page.url], {}, "HTTP status 200, but its content is no CMP", "Is it a CMP server?"),
             ("redirection", [moved.url], {}, "HTTP status 302", "redirections are not followed"),
             ("no PKIMessage", [junk.url], {}, "is no PKIMessage", "cmpgate inspect"),
-            ("no HTTP", [ssh.url], {}, "nothing that is HTTP", "is it an http server"),
+            ("no HTTP", [ssh.url], {}, "nothing that is HTTP", "is it a server for http"),
             ("closes", [closes.url], {}, "nothing that is HTTP (reset)", "wants TLS?"),
             ("another root", [ca.url], {"trust": world.other.root}, "genp by CN=CMP CA, who may not answer", "the root of its certificate"),
             ("another responder", [ca.url], {"responder": 'responder = { issuer = "CN=Test Root", subject = "CN=Somebody" }'},
