@@ -48,9 +48,10 @@ class World:
 
     def enrol(self, identity, key, subject, out):
         return ClientRun(self.gateway.url, identity, self.root, "-cmd", "ir", "-newkey", key, "-subject", subject,
-                         "-certout", out)
+                         "-certout", out, "-unprotected_errors")
 
     def refused_for(self, rule):
+        self.gateway.wait_for(rule)
         record = self.gateway.records()[-1]
         return record["decision"] == "refused" and record["rule"] == rule, record
 

@@ -140,13 +140,14 @@ class Pki:
         openssl("req", "-new", "-key", key, "-subj", subject, "-out", path)
         return path
 
-    def issue(self, name, algorithm, subject, eku=None, days=20, key=None, serial=None):
+    def issue(self, name, algorithm, subject, eku=None, days=20, key=None, serial=None,
+              usage="digitalSignature"):
         """An end entity's Identity that may sign messages; `key`, `serial`: those it has already."""
         path = self.folder / f"{name}-{algorithm}.pem"
         key = key or self.key(name, algorithm)
         request = self.request(key, subject)
         extensions, certificate = path.with_suffix(".ext"), path
-        extensions.write_text("basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+        extensions.write_text(f"basicConstraints=CA:FALSE\nkeyUsage=critical,{usage}\n"
                               "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
                               + (f"extendedKeyUsage={eku}\n" if eku else ""))
         serial = serial or f"0x01{openssl('rand', '-hex', 8).strip()}"
