@@ -35,6 +35,7 @@ name = "ra"
 certificate = "file:{certificate}"
 key = "pkcs11:token={token};object={object}?module-path={module}"
 passphrase = "file:{pin}"
+{renew}
 [[profile]]
 name = "devices"
 match = {{ operations = ["ir", "cr"] }}
@@ -53,6 +54,9 @@ class World:
         self.cmpgate, self.folder = cmpgate, folder
         self.pki = Pki(folder / "pki")
         self.ra = self.pki.issue("ra", "p256", "/CN=RA", EKU_CMC_RA)
+        # Its next certificate; the mock CA takes oldCertID for a name of what it is about to answer with.
+        serial = "0x" + openssl("x509", "-in", self.ra.certificate, "-noout", "-serial").strip().removeprefix("serial=")
+        self.next = self.pki.issue("next", "p256", "/CN=RA", EKU_CMC_RA, days=25, key=self.ra.key, serial=serial)
         self.signer = self.pki.issue("signer", "p256", "/CN=CMP CA", EKU_CMC_CA)
         self.device = self.pki.issue("device", "p256", SUBJECT)
         self.issued = self.pki.issue("issued", "p256", SUBJECT)
@@ -75,7 +79,7 @@ class World:
         pin_file.chmod(0o600)
         file = self.folder / "cmpgate.toml"
         file.write_text(CONFIG.format(**{"ca": ca, "root": self.pki.root, "certificate": self.ra.certificate, "token": "ra",
-                                         "object": "ra-key", "module": MODULE, "pin": pin_file, **values}))
+                                         "object": "ra-key", "module": MODULE, "pin": pin_file, "renew": "", **values}))
         return file
 
     def check(self, **values):
@@ -108,6 +112,24 @@ def enrols(world):
     return "2 enrolments, 12 signed refusals"
 
 
+def renews(world):
+    """A new certificate for the key that stays where it is."""
+    with MockCa(world.signer, world.pki.root, world.next.certificate) as ca, \
+            Program([world.cmpgate, "serve", "-c", world.config(ca.url, renew='renew = { before = "30d" }')],
+                    world.environment) as gateway:
+        gateway.wait_for(r'"event":"credential_renewed".*"key":"same"')
+        gateway.wait_for(r'"event":"credential_in_use"')
+        assert world.ra.certificate.read_text().strip() == world.next.certificate.read_text().strip()
+        assert world.ra.certificate.with_name("ra-p256.pem.old").exists()
+        assert not list(world.pki.folder.glob("*.new")) and PIN not in gateway.output, gateway.output
+        assert gateway.stop() == 0, gateway.output
+    status, said = world.check(renew='renew = { before = "30d" }')
+    assert status == 0, said
+    status, said = world.check(renew='renew = { key = "new" }')
+    assert status == 1 and 'write key = "same"' in said, said
+    return "a new certificate for the token's key"
+
+
 def says_what_is_wrong(world):
     status, said = world.check()
     assert status == 0, said
@@ -129,7 +151,7 @@ def main():
     if not pathlib.Path(MODULE).exists() or not shutil.which("softhsm2-util"):
         print("SKIPPED: integration/token: there is no SoftHSM (Debian package softhsm2)")
         sys.exit(SKIPPED)
-    for test in (enrols, says_what_is_wrong):
+    for test in (enrols, renews, says_what_is_wrong):
         with tempfile.TemporaryDirectory(prefix="cmpgate-token-") as folder:
             print(f"{test.__name__} ok: {test(World(cmpgate, pathlib.Path(folder)))}", flush=True)
 

@@ -93,7 +93,14 @@ void rename_file(const std::string& from, const std::string& to) {
 void set_aside(const std::string& path) {
     const std::string old = with(path, kOld), linked = with(old, kNew);
     if (::unlink(linked.c_str()) != 0 && errno != ENOENT) refuse(linked, "cannot be removed");
-    if (::link(path.c_str(), linked.c_str()) != 0) refuse(linked, "cannot be made");
+    if (::link(path.c_str(), linked.c_str()) != 0) {
+        // Of another owner, or on a disk without links: a copy, then.
+        if (errno != EPERM && errno != EMLINK && errno != EOPNOTSUPP)
+            refuse(linked, "cannot be made");
+        Bytes octets = crypto::load_file(path);
+        write_file(linked, as_text(octets), path, 0);
+        wipe(octets.data(), octets.size());
+    }
     rename_file(linked, old);
 }
 

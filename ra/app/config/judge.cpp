@@ -1,5 +1,6 @@
+#include "ra/app/config/judge.h"
+
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 
@@ -145,37 +146,6 @@ void judge_mac(const ProfileConfig& profile, const UpstreamConfig* upstream, Fau
     }
 }
 
-/// Whom a credential is renewed by, and whether its new certificate can be judged.
-void judge_renewals(const Config& config, Faults& faults) {
-    for (const CredentialConfig& credential : config.credentials) {
-        if (!credential.renew) continue;
-        const Located<std::string>& name = credential.renew->upstream;
-        const UpstreamConfig* upstream = name.value.empty() && config.upstreams.size() == 1
-                                             ? &config.upstreams.front()
-                                             : find(config.upstreams, name.value);
-        if (upstream == nullptr) {
-            const std::string what = "credential " + in_quotes(credential.name) + ": renew ";
-            faults.error(name.value.empty() ? credential.renew->at : name.at,
-                         name.value.empty()
-                             ? what + "does not say by which upstream; there are several"
-                             : what +
-                                   "names an [[upstream]] there is not: " + in_quotes(name.value) +
-                                   suggestion(name.value, names_of(config.upstreams)));
-        } else if (upstream->is_lab_ca()) {
-            faults.error(credential.renew->at,
-                         "credential " + in_quotes(credential.name) +
-                             ": the lab CA forgets its key with this process; nothing it renews "
-                             "outlives that");
-        } else if (credential.renew->anchors.empty() && upstream->trust.anchors.empty()) {
-            faults.error(credential.renew->at,
-                         "credential " + in_quotes(credential.name) +
-                             ": renew needs trust = \"file:…\", the root of its new "
-                             "certificate: upstream " +
-                             in_quotes(upstream->name) + " has none");
-        }
-    }
-}
-
 void judge_secrets(const Config& config, Faults& faults) {
     std::set<std::string> references;
     for (const SecretConfig& secret : config.secrets) {
@@ -231,99 +201,6 @@ void judge_origin(const Config& config, const ProfileConfig& profile, Faults& fa
                          "s): a message could be replayed once forgotten (S-05)");
     }
     if (!is_opaque(profile)) judge_names(profile, faults);
-}
-
-template <class T>
-bool overlap(const std::vector<T>& a, const std::vector<T>& b) {
-    if (a.empty() || b.empty()) return true;
-    return std::any_of(a.begin(), a.end(),
-                       [&](const T& x) { return std::find(b.begin(), b.end(), x) != b.end(); });
-}
-
-template <class Pattern>
-std::set<std::string> texts_of(const std::vector<Pattern>& patterns) {
-    std::set<std::string> texts;
-    for (const Pattern& pattern : patterns) texts.insert(pattern.text);
-    return texts;
-}
-
-/// What one accepts and the other refuses, as far as it can be seen without a message.
-/// `same_texts`: names and keys are known to be the same.
-std::string difference(const policy::Profile& a, const policy::Profile& b, bool same_texts) {
-    if (!same_texts) {
-        if (texts_of(a.rules.subjects) != texts_of(b.rules.subjects)) return "rules.subject";
-        if (texts_of(a.rules.san_dns) != texts_of(b.rules.san_dns)) return "rules.san_dns";
-        if (texts_of(a.rules.san_ip) != texts_of(b.rules.san_ip)) return "rules.san_ip";
-        if (texts_of(a.rules.san_email) != texts_of(b.rules.san_email)) return "rules.san_email";
-        if (texts_of(a.rules.san_uri) != texts_of(b.rules.san_uri)) return "rules.san_uri";
-        if (texts_of(a.rules.keys) != texts_of(b.rules.keys)) return "rules.key";
-    }
-    if (a.rules.eku != b.rules.eku) return "rules.eku";
-    if (a.rules.key_usage != b.rules.key_usage) return "rules.key_usage";
-    if (a.rules.max_validity != b.rules.max_validity) return "rules.max_validity";
-    if (a.rules.ca != b.rules.ca) return "rules.ca";
-    if (a.pop != b.pop) return "pop";
-    if (a.upstream != b.upstream) return "upstream";
-    return {};
-}
-
-/// The rules of each profile as texts, made once.
-std::string rules_text(const policy::Profile& profile) {
-    std::string text;
-    const auto add = [&text](const std::set<std::string>& texts) {
-        for (const std::string& one : texts) (text += one) += '\n';
-        text += '\f';
-    };
-    const policy::Rules& rules = profile.rules;
-    for (const auto& texts :
-         {texts_of(rules.subjects), texts_of(rules.san_dns), texts_of(rules.san_ip),
-          texts_of(rules.san_email), texts_of(rules.san_uri), texts_of(rules.keys)})
-        add(texts);
-    return text;
-}
-
-/// S-16: whoever one profile refuses may choose the path of the other. One warning a profile,
-/// however many others there are: the first few are named.
-void judge_overlaps(const Config& config, Faults& faults) {
-    static constexpr std::size_t kNamed = 3;
-    std::map<std::string, std::vector<std::size_t>> by_anchor;  // profiles so far
-    std::vector<std::string> rules;
-    for (std::size_t j = 0; j < config.profiles.size(); ++j) {
-        const ProfileConfig& b = config.profiles[j];
-        rules.push_back(rules_text(b.profile));
-        if (is_opaque(b)) continue;
-        std::set<std::size_t> before;
-        for (const Located<Source>& anchor : b.origin_trust.anchors) {
-            std::vector<std::size_t>& same = by_anchor[anchor.value.text()];
-            before.insert(same.begin(), same.end());
-            same.push_back(j);
-        }
-        std::size_t others = 0;
-        std::string named;
-        std::string first_difference;
-        for (const std::size_t i : before) {
-            if (i == j) continue;
-            const ProfileConfig& a = config.profiles[i];
-            if (a.profile.require_profile_equals_label && b.profile.require_profile_equals_label)
-                continue;
-            if ((policy::operations_of(a.profile.match) & policy::operations_of(b.profile.match))
-                    .none())
-                continue;
-            const std::string differs = difference(a.profile, b.profile, rules[i] == rules[j]);
-            if (differs.empty()) continue;
-            if (others == 0) first_difference = differs;
-            if (others < kNamed) named += (others == 0 ? "" : ", ") + in_quotes(a.profile.name);
-            ++others;
-        }
-        if (others == 0) continue;
-        if (others > kNamed) named += " and " + std::to_string(others - kNamed) + " more";
-        faults.warning(b.at, "profiles " + named + " and " + in_quotes(b.profile.name) +
-                                 " trust the same devices and differ in " + first_difference +
-                                 (others > 1 ? " and the like" : "") +
-                                 ": a device chooses by the path it uses, which nothing "
-                                 "protects. Split the trust, "
-                                 "or set cert_profile_is_label = true in both (S-16)");
-    }
 }
 
 /// A profile that can never be reached is a mistake somebody should hear of.

@@ -170,6 +170,11 @@ TEST_SUITE("ra/app") {
              with("", "certificate = \"file:ra.pem\"\nkey = \"file:ra.pem\"\nrenew = {}\n"),
              {12, 9},
              "files of their own"},
+            {"the key of another",
+             with("", files + "renew = {}\n[[credential]]\nname = \"b\"\ncertificate = "
+                              "\"file:b.pem\"\nkey = \"file:ra.key\"\n"),
+             {12, 9},
+             "credential \"b\""},
             {"PKCS #12", with("", "pkcs12 = \"file:ra.p12\"\nrenew = {}\n"), {11, 9}, "pkcs12"},
         };
         for (const Row& row : rows) check_alone(row);
