@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "policy/stages.h"
-#include "ra/store/keyed_hash.h"
+#include "ra/base/keyed_hash.h"
 #include "ra/store/table.h"
 
 namespace ra::store {

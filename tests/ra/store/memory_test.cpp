@@ -3,7 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "ra/store/keyed_hash.h"
+#include "ra/base/keyed_hash.h"
 #include "ra/store/memory_inventory.h"
 #include "tests/ra/store/conformance.h"
 #include "tests/ra/store/conformance_inventory.h"
@@ -74,7 +74,7 @@ TEST_SUITE("ra/store") {
                             {1, 0x74f839c593dc67fd},
                             {8, 0x93f5f5799a932462},
                             {15, 0xa129ca6149be45e5}};
-        const store::KeyedHash hash{0x0706050403020100, 0x0f0e0d0c0b0a0908};
+        const KeyedHash hash{0x0706050403020100, 0x0f0e0d0c0b0a0908};
         for (const Row& row : rows) {
             CAPTURE(row.size);
             Bytes input;

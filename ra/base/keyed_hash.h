@@ -5,10 +5,10 @@
 #include "ra/base/bytes.h"
 #include "ra/base/random.h"
 
-namespace ra::store {
+namespace ra {
 
-/// SipHash-2-4 (Aumasson, Bernstein 2012): transactionIDs are chosen by whoever asks, so the place
-/// of a record in a table must not be computable without the key.
+/// SipHash-2-4 (Aumasson, Bernstein 2012), for what peers choose and must not be able to compute
+/// the use of: the place of a record in a table (transactionIDs), a cookie for an address.
 class KeyedHash {
 public:
     explicit KeyedHash(Random& random) noexcept;
@@ -24,4 +24,4 @@ private:
     std::uint64_t k0_ = 0, k1_ = 0;
 };
 
-}  // namespace ra::store
+}  // namespace ra

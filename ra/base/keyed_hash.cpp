@@ -1,11 +1,11 @@
-#include "ra/store/keyed_hash.h"
+#include "ra/base/keyed_hash.h"
 
 #include <array>
 #include <bit>
 #include <cassert>
 #include <cstring>
 
-namespace ra::store {
+namespace ra {
 namespace {
 
 class SipState {
@@ -80,4 +80,4 @@ std::uint64_t KeyedHash::operator()(ByteView head, ByteView tail) const noexcept
     return state.finish();
 }
 
-}  // namespace ra::store
+}  // namespace ra
