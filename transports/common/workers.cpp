@@ -38,7 +38,8 @@ void leave_when_empty(Worker& worker, const std::shared_ptr<Busy>& busy) {
 
 }  // namespace
 
-Workers::Workers(std::size_t count, const FaultLog& log) {
+Workers::Workers(std::size_t count, const FaultLog& log, std::string name)
+    : name_{std::move(name)} {
     for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(log));
 }
 
@@ -51,8 +52,7 @@ void Workers::start() {
     pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the threads made here
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         threads_.emplace_back([worker = workers_[i].get()] { worker->run(); });
-        pthread_setname_np(threads_.back().native_handle(),
-                           ("worker-" + std::to_string(i)).c_str());
+        pthread_setname_np(threads_.back().native_handle(), (name_ + std::to_string(i)).c_str());
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

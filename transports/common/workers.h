@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -12,8 +13,8 @@ namespace transports::common {
 /// The worker threads of the process: made first, started when everything is wired.
 class Workers {
 public:
-    /// `log` is called on any of the threads.
-    Workers(std::size_t count, const FaultLog& log);
+    /// `log` is called on any of the threads, which are called `name` and their number.
+    Workers(std::size_t count, const FaultLog& log, std::string name = "worker-");
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
     /// stop(), if that has not been done.
@@ -33,6 +34,7 @@ public:
     void stop();
 
 private:
+    std::string name_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
 };
