@@ -6,13 +6,13 @@
 CMPGATE_BUILD_PACKAGES=(
     clang-19 lld-19 cmake ninja-build ccache pkg-config
     libboost1.81-dev libssl-dev libnghttp2-dev libcli11-dev libspdlog-dev libtoml11-dev prometheus-cpp-dev
-    libsqlite3-dev libsystemd-dev openssl
+    libsqlite3-dev libsystemd-dev libcoap3-dev openssl
 )
 
 # What the tests need beyond that: the test framework, peers and tools.
 CMPGATE_TEST_PACKAGES=(
     doctest-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
-    git python3 curl prometheus haproxy nghttp2-client nghttp2-server nghttp2-proxy
+    git python3 curl prometheus haproxy nghttp2-client nghttp2-server nghttp2-proxy libcoap3-bin
     softhsm2 libengine-pkcs11-openssl
 )
 

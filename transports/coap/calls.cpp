@@ -1,0 +1,129 @@
+#include "transports/coap/calls.h"
+
+#include <algorithm>
+
+namespace transports::coap {
+
+Calls::MessageKey::MessageKey(const Endpoint& endpoint, std::uint16_t id, ra::ByteView of) noexcept
+    : from{endpoint}, message_id{id}, token_size{static_cast<std::uint8_t>(of.size())} {
+    std::copy_n(of.begin(), std::min(of.size(), token.size()), token.begin());
+}
+
+bool Calls::has_room(const Endpoint& from) const {
+    if (open_ >= limits_.open) return false;
+    const auto found = by_endpoint_.find(from);
+    if (found == by_endpoint_.end()) return true;
+    const auto open = std::count_if(found->second.begin(), found->second.end(),
+                                    [this](CallId id) { return !calls_.at(id).answered; });
+    return static_cast<std::size_t>(open) < limits_.open_of_one;
+}
+
+CallId Calls::begin(Call call, std::uint16_t message_id, ra::BootTime now) {
+    const CallId id = ++last_;
+    call.id = id;
+    if (!call.reliable) {
+        const MessageKey key{call.from, message_id, call.token};
+        if (seen_.size() >= limits_.seen) {
+            seen_.erase(seen_order_.front().key);
+            seen_order_.pop_front();
+        }
+        seen_order_.push_back({key, now});
+        seen_[key] = id;
+    }
+    std::vector<CallId>& of_one = by_endpoint_[call.from];
+    if (of_one.size() >= limits_.kept_of_one) {
+        const auto oldest = std::find_if(of_one.begin(), of_one.end(),
+                                         [this](CallId one) { return calls_.at(one).answered; });
+        if (oldest != of_one.end()) {
+            const CallId gone = *oldest;
+            of_one.push_back(id);  // so that dropping leaves the list
+            calls_.emplace(id, std::move(call));
+            ++open_;
+            drop(gone);
+            return id;
+        }
+    }
+    of_one.push_back(id);
+    calls_.emplace(id, std::move(call));
+    ++open_;
+    return id;
+}
+
+Call* Calls::find(CallId id) noexcept {
+    const auto found = calls_.find(id);
+    return found == calls_.end() ? nullptr : &found->second;
+}
+
+void Calls::answered(CallId id, ra::BootTime now) {
+    Call& call = calls_.at(id);
+    call.answered = true;
+    --open_;
+    kept_octets_ += call.content.size();
+    if (kept_.size() > 2 * calls_.size() + 64)
+        std::erase_if(kept_, [this](const auto& one) { return !calls_.contains(one.key); });
+    kept_.push_back({id, now});
+    while (kept_octets_ > limits_.kept_octets && kept_.size() > 1) {
+        const CallId oldest = kept_.front().key;
+        kept_.pop_front();
+        drop(oldest);
+    }
+}
+
+void Calls::drop(CallId id) {
+    const auto found = calls_.find(id);
+    if (found == calls_.end()) return;
+    const auto of_one = by_endpoint_.find(found->second.from);
+    std::erase(of_one->second, id);
+    if (of_one->second.empty()) by_endpoint_.erase(of_one);
+    kept_octets_ -= found->second.content.size();
+    calls_.erase(found);
+}
+
+void Calls::forget(const Endpoint& from) {
+    const auto found = by_endpoint_.find(from);
+    if (found == by_endpoint_.end()) return;
+    const std::vector<CallId> all = found->second;
+    for (const CallId id : all) {
+        if (calls_.at(id).answered) drop(id);
+    }
+}
+
+void Calls::expire(ra::BootTime now) {
+    while (!kept_.empty() &&
+           (now - kept_.front().since >= kLifetime || !calls_.contains(kept_.front().key))) {
+        drop(kept_.front().key);
+        kept_.pop_front();
+    }
+    while (!seen_order_.empty() && now - seen_order_.front().since >= kLifetime) {
+        seen_.erase(seen_order_.front().key);
+        seen_order_.pop_front();
+    }
+}
+
+Calls::Seen Calls::seen(const Request& request) {
+    if (request.reliable) return {};
+    const auto found = seen_.find(MessageKey{request.from, request.message_id, request.token});
+    if (found == seen_.end()) return {};
+    return {true, find(found->second)};
+}
+
+Call* Calls::answer_for(const Request& request, const std::string& path) {
+    const auto found = by_endpoint_.find(request.from);
+    if (found == by_endpoint_.end()) return nullptr;
+    Call* latest = nullptr;
+    for (auto id = found->second.rbegin(); id != found->second.rend(); ++id) {
+        Call& call = calls_.at(*id);
+        if (!call.answered || call.path != path) continue;
+        if (ra::equal(call.token, request.token)) return &call;
+        if (latest == nullptr && ra::equal(call.request_tag, request.request_tag)) latest = &call;
+    }
+    return latest;
+}
+
+std::size_t Calls::undelivered() const noexcept {
+    return static_cast<std::size_t>(std::count_if(
+        calls_.begin(), calls_.end(),
+        [](const auto& one) { return one.second.answered && !one.second.delivered; }));
+}
+
+}  // namespace transports::coap
