@@ -14,6 +14,16 @@ std::string client_command(const std::string& address, const std::string& path,
     return "openssl cmp -cmd ir -server " + address + " -path " + path + ' ' + arguments;
 }
 
+namespace {
+
+/// What posts a message that another tool has made.
+std::string coap_command(const Server::Served& served, const std::string& path) {
+    return "coap-client-openssl -m post -t 259 -f request.der -o answer.der " + served.scheme +
+           "://" + served.address + path;
+}
+
+}  // namespace
+
 void announce(const Server& server, const config::Config& config, Log& log) {
     static const std::string kArguments =
         "-cert device.pem -key device.key -newkey new.key -subject /CN=device -trusted ca.pem "
@@ -23,13 +33,16 @@ void announce(const Server& server, const config::Config& config, Log& log) {
         if (served.paths.empty())
             std::cout << "  " << served.scheme << "://" << served.address << '\n';
         const bool https = served.scheme == "https";
+        const bool coap = served.scheme.starts_with("coap");
         const std::string server_at = https ? "https://" + served.address : served.address;
         for (const std::string& path : served.paths) {
             std::cout << "  " << served.scheme << "://" << served.address << path << '\n'
                       << "    "
-                      << client_command(
-                             server_at, path,
-                             https ? "-tls_used -tls_trusted tls-ca.pem " + kArguments : kArguments)
+                      << (coap ? coap_command(served, path)
+                               : client_command(
+                                     server_at, path,
+                                     https ? "-tls_used -tls_trusted tls-ca.pem " + kArguments
+                                           : kArguments))
                       << '\n';
         }
         log.write(Log::Level::info, "listening",

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "ra/app/clock_watch.h"
+#include "ra/app/coap_host.h"
 #include "ra/app/config/reload.h"
 #include "ra/app/entrance.h"
 #include "ra/app/faults.h"
@@ -105,12 +106,18 @@ void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
 Server::~Server() {
     for (const auto& entrance : entrances_) entrance->stop();
     workers_.stop();
+    if (coap_ != nullptr) coap_->stop();
     cpu_.stop();
     kdf_.stop();
 }
 
 Server::EntrancePtr Server::enter(const config::ListenerConfig& listener, const Wiring& wiring,
                                   std::vector<Inherited>& inherited) {
+    if (listener.url.is_coap()) {
+        if (coap_ == nullptr) coap_ = std::make_unique<CoapHost>(log_);
+        if (started_) coap_->start();
+        return std::make_shared<CoapEntrance>(listener, wiring, *coap_, workers_, parts_);
+    }
     auto socket = std::find_if(inherited.begin(), inherited.end(),
                                [&](const Inherited& one) { return one.name == listener.name; });
     if (socket == inherited.end()) {
@@ -234,6 +241,7 @@ void Server::start() {
     for (std::size_t i = 0; i < workers_.size(); ++i)
         workers_[i].post([this, i] { parts_[i]->watch(); });
     workers_[0].post([this, wiring = wiring_] { renewer_->use(wiring); });
+    if (coap_ != nullptr) coap_->start();
     for (const auto& entrance : entrances_) entrance->start();
 }
 
@@ -289,7 +297,7 @@ std::vector<Server::Served> Server::served() const {
         if (served.address.starts_with("0.0.0.0:")) served.address.replace(0, 7, "127.0.0.1");
         if (served.address.starts_with("[::]:")) served.address.replace(0, 4, "[::1]");
         all.push_back(std::move(served));
-        if (!entrance->config().url.is_http()) continue;
+        if (entrance->config().url.is_tcp()) continue;
         std::vector<std::string>& paths = all.back().paths;
         paths.emplace_back(transports::http1::kWellKnown);
         for (const std::string& label : wiring_->labels) {
@@ -301,11 +309,28 @@ std::vector<Server::Served> Server::served() const {
     return all;
 }
 
+/// What was answered goes out, in blocks that its clients ask for, while they do.
+void Server::drain_coap(BootTime until) {
+    if (coap_ == nullptr) return;
+    static constexpr std::chrono::milliseconds kLook{20};
+    static constexpr std::chrono::seconds kPatience{3};  // with a client that asks for no more
+    const BootTime end = std::min(until, clock_.boot_now() + kPatience);
+    const auto waited_for = [](const EntrancePtr& one) {
+        return one->config().url.is_coap() && !one->deserted();
+    };
+    while (clock_.boot_now() < end &&
+           (std::any_of(entrances_.begin(), entrances_.end(), waited_for) ||
+            std::any_of(retired_.begin(), retired_.end(), waited_for)))
+        std::this_thread::sleep_for(kLook);
+    coap_->stop();
+}
+
 bool Server::drain(BootTime until) {
     draining_ = true;
     for (const EntrancePtr& entrance : entrances_) entrance->stop();
     if (started_) workers_[0].post([this] { renewer_->stop(); });
     const bool ended = workers_.drain(until);
+    drain_coap(until);
     on_each_worker([this](std::size_t worker) { parts_[worker]->close_upstreams(); });
     workers_.stop();
     started_ = false;
@@ -325,6 +350,7 @@ metrics::Snapshot Server::snapshot() const {
     for (const auto& parts : parts_) snapshot.workers.push_back(&parts->messages());
     add_server_samples(snapshot, *wiring_, entrances_, parts_, store_->sizes(),
                        store_->inventory().sizes(), secrets_->counts(), store_->figures());
+    add_coap_samples(snapshot.samples, entrances_);
     add_expiry_samples(snapshot.samples, *wiring_->settings);
     add_secret_samples(snapshot.samples, store_->secret_figures(clock_.wall_now()));
     renewer_->add_samples(snapshot.samples);

@@ -22,6 +22,7 @@
 namespace ra::app {
 
 class AuditTrail;
+class CoapHost;
 class Entrance;
 class Renewer;
 class TlsKeeper;
@@ -78,10 +79,10 @@ public:
     /// A URL somebody can use now.
     struct Served {
         std::string listener;
-        std::string scheme;   // "http", "https", "tcp", "tcps"
+        std::string scheme;   // "http", "https", "tcp", "coap"…
         std::string address;  // "127.0.0.1:8080", as a client on this machine reaches it
         std::uint16_t port = 0;
-        std::vector<std::string> paths;  // of http and https
+        std::vector<std::string> paths;  // of http, https and coap
     };
     [[nodiscard]] std::vector<Served> served() const;
     [[nodiscard]] std::size_t workers() const noexcept { return workers_.size(); }
@@ -106,6 +107,7 @@ private:
     using EntrancePtr = std::shared_ptr<Entrance>;
     [[nodiscard]] EntrancePtr enter(const config::ListenerConfig& listener, const Wiring& wiring,
                                     std::vector<Inherited>& inherited);
+    void drain_coap(BootTime until);
     /// Runs `work` on each worker, and waits until all have.
     void on_each_worker(const std::function<void(std::size_t)>& work);
     void forget_deserted();
@@ -130,7 +132,8 @@ private:
     std::unique_ptr<StoreHost> store_;
     std::unique_ptr<gateway::SecretGate> secrets_;
     ThreadCpuPool cpu_;
-    ThreadCpuPool kdf_;  // key derivations: after everything else
+    ThreadCpuPool kdf_;               // key derivations: after everything else
+    std::unique_ptr<CoapHost> coap_;  // null: nothing speaks CoAP. Outlives what workers run
     transports::common::Workers workers_;
     std::vector<std::unique_ptr<WorkerParts>> parts_;  // one a worker
     std::function<void(crypto::CredentialPtr)> on_renewed_;

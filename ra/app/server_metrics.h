@@ -23,6 +23,10 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                         const gateway::SecretGate::Counts& macs,
                         const std::optional<store::Journal::Figures>& journal);
 
+/// What those of them that speak CoAP count.
+void add_coap_samples(std::vector<metrics::Sample>& samples,
+                      const std::vector<std::shared_ptr<Entrance>>& entrances);
+
 /// Reached, by whichever worker tried last; not tried yet counts as up.
 [[nodiscard]] bool is_up(const std::string& upstream,
                          const std::vector<std::unique_ptr<WorkerParts>>& parts);

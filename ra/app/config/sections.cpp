@@ -10,6 +10,8 @@ namespace {
 using std::chrono::seconds;
 
 constexpr seconds kDay{86'400};
+constexpr std::uint32_t kCoapPeers = 1024;  // libcoap looks through all of them often
+constexpr seconds kCoapReceive{60};         // a client may retransmit a block for 45 s
 
 std::string default_name(std::string_view what, std::size_t index) {
     return std::string(what) + '-' + std::to_string(index + 1);
@@ -27,7 +29,7 @@ std::string read_name(const Table& table, std::string_view what, std::size_t ind
 }
 
 std::string not_in_this_build(const Url& url, std::string_view wanted) {
-    static const std::vector<std::string_view> kPlanned = {"coap", "coaps", "file"};
+    static const std::vector<std::string_view> kPlanned = {"coaps", "coaps+tcp", "file"};
     if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
         return url.scheme + " is not in this build; it has " + std::string(wanted);
     }
@@ -45,9 +47,10 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
     listener.at = written->at;
     table.attempt(written->at, [&] {
         const Url url = Url::parse(written->value);
-        if (!url.is_http() && !url.is_tcp()) {
+        const bool coap = url.scheme == "coap" || url.scheme == "coap+tcp";
+        if (!url.is_http() && !url.is_tcp() && !coap) {
             throw std::invalid_argument(
-                not_in_this_build(url, "http(s)://ADDRESS:PORT and tcp(s)://ADDRESS:PORT"));
+                not_in_this_build(url, "http(s), tcp(s), coap and coap+tcp, each ://ADDRESS:PORT"));
         }
         if (!url.path.empty() && url.path != "/") {
             throw std::invalid_argument(
@@ -82,7 +85,10 @@ void refuse_foreign_keys(const Table& table, const ListenerConfig& listener) {
         }
     };
     if (listener.url.text.empty()) return;  // another fault
-    if (!listener.url.is_http()) refuse({"aliases", "max_requests", "http2"}, "http or https");
+    const bool coap = listener.url.is_coap();
+    if (!listener.url.is_http()) refuse({"max_requests", "http2"}, "http or https");
+    if (listener.url.is_tcp()) refuse({"aliases"}, "http, https or coap");
+    if (coap) refuse({"send_timeout", "proxy_protocol"}, "http, https, tcp or tcps");
     if (!listener.url.is_tcp()) refuse({"label", "poll_after", "check_back"}, "tcp or tcps");
 }
 
@@ -117,6 +123,10 @@ ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults
                          in_quotes(alias.value) + " is no path; an alias begins with \"/\"");
         }
         listener.aliases.push_back(alias.value);
+    }
+    if (listener.url.is_coap()) {
+        listener.max_connections = kCoapPeers;
+        listener.receive_timeout = kCoapReceive;
     }
     listener.max_connections = static_cast<std::uint32_t>(
         table.integer("max_connections", 1, 1'000'000, listener.max_connections));

@@ -215,7 +215,11 @@ Url Url::parse(std::string_view text) {
                     [](char c) { return c <= ' ' || c == 0x7f; })) {
         throw fault("blanks and control characters have no place in it");
     }
-    url.port = url.is_tcp() ? 829 : url.is_secure() ? 443 : 80;
+    if (url.is_coap()) {
+        url.port = url.is_secure() ? 5684 : 5683;  // RFC 7252 6.1, 6.2, RFC 8323 8
+    } else {
+        url.port = url.is_tcp() ? 829 : url.is_secure() ? 443 : 80;
+    }
     if (!port.empty()) {
         unsigned number = 0;
         const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -53,8 +53,11 @@ struct Url {
 
     [[nodiscard]] bool is_http() const noexcept { return scheme == "http" || scheme == "https"; }
     [[nodiscard]] bool is_tcp() const noexcept { return scheme == "tcp" || scheme == "tcps"; }
-    /// Over TLS.
-    [[nodiscard]] bool is_secure() const noexcept { return scheme == "https" || scheme == "tcps"; }
+    [[nodiscard]] bool is_coap() const noexcept { return scheme.starts_with("coap"); }
+    /// Over TLS or DTLS.
+    [[nodiscard]] bool is_secure() const noexcept {
+        return scheme == "https" || scheme == "tcps" || scheme.starts_with("coaps");
+    }
 };
 
 }  // namespace ra::app::config

@@ -1,0 +1,105 @@
+#include "ra/app/coap_host.h"
+
+#include <future>
+
+#include "ra/app/faults.h"
+
+namespace ra::app {
+
+using transports::coap::CoapServer;
+using transports::coap::CoapServerSettings;
+using transports::coap::Protocol;
+
+namespace {
+
+Protocol protocol_of(const std::string& scheme) noexcept {
+    if (scheme == "coaps") return Protocol::dtls;
+    if (scheme == "coap+tcp") return Protocol::tcp;
+    if (scheme == "coaps+tcp") return Protocol::tls;
+    return Protocol::udp;
+}
+
+CoapServerSettings server_settings(const config::ListenerConfig& listener, const Wiring& wiring) {
+    CoapServerSettings settings;
+    settings.listener = listener.id;
+    settings.protocol = protocol_of(listener.url.scheme);
+    settings.address = listener.url.host;
+    settings.port = listener.url.port;
+    settings.max_sessions = listener.max_connections;
+    settings.idle_time = listener.idle_timeout;
+    settings.exchange_time = listener.exchange_timeout;
+    settings.desk.aliases = listener.aliases;
+    settings.desk.labels = wiring.labels;
+    settings.desk.bodies.message = wiring.settings->limits.message_octets;
+    settings.desk.bodies.silence = listener.receive_timeout;
+    return settings;
+}
+
+}  // namespace
+
+CoapHost::CoapHost(Log& log) : thread_{1, fault_log(log), "coap-"} {}
+
+CoapHost::~CoapHost() { stop(); }
+
+void CoapHost::start() {
+    if (std::exchange(started_, true)) return;
+    thread_.start();
+}
+
+void CoapHost::run(const std::function<void()>& work) {
+    if (!started_) return work();
+    std::promise<void> done;
+    thread_[0].post([&] {
+        try {
+            work();
+            done.set_value();
+        } catch (...) {
+            done.set_exception(std::current_exception());
+        }
+    });
+    done.get_future().get();
+}
+
+void CoapHost::stop() {
+    thread_.stop();
+    started_ = false;
+}
+
+CoapEntrance::CoapEntrance(const config::ListenerConfig& config, const Wiring& wiring,
+                           CoapHost& host, transports::common::Workers& workers,
+                           const PartsList& parts)
+    : Entrance{config}, host_{host}, counters_{host.counters(config.name)} {
+    std::vector<CoapServer::Seat> seats;
+    for (std::size_t i = 0; i < workers.size(); ++i)
+        seats.push_back({workers[i], parts[i]->exchange()});
+    host_.run([&] {
+        server_ = std::make_unique<CoapServer>(host_.worker(), server_settings(config, wiring),
+                                               std::move(seats), counters_);
+        server_->stop(true);
+    });
+}
+
+CoapEntrance::~CoapEntrance() {
+    host_.run([this] { server_.reset(); });
+}
+
+void CoapEntrance::start() {
+    host_.run([this] { server_->stop(false); });
+}
+
+void CoapEntrance::used(const config::ListenerConfig& config, const Wiring& wiring) {
+    host_.run([&] { server_->use(server_settings(config, wiring)); });
+    Entrance::used(config, wiring);
+}
+
+void CoapEntrance::stop() {
+    host_.run([this] { server_->stop(true); });
+}
+
+bool CoapEntrance::deserted() const noexcept {
+    bool quiet = false;
+    host_.run([&] { quiet = server_->quiet(); });
+    return quiet;
+}
+
+}  // namespace ra::app
