@@ -23,7 +23,7 @@ from debian13 import Skip, cache, tree  # noqa: E402
 SKIPPED = 77
 BOOTSTRAP_SECONDS = 480
 # conf/packages.sh says what these are; here they have the names of Debian 13.
-PACKAGES = ("clang-19 lld-19 cmake ninja-build ccache pkg-config libboost1.83-dev libssl-dev libnghttp2-dev libcli11-dev "
+PACKAGES = ("clang-19 lld-19 cmake ninja-build ccache pkg-config libboost1.83-dev libssl-dev libnghttp2-dev libcoap3-dev libcli11-dev "
             "libspdlog-dev libtoml11-dev prometheus-cpp-dev libsqlite3-dev libsystemd-dev openssl doctest-dev "
             "libclang-rt-19-dev git python3 softhsm2 pkcs11-provider").split()
 TARGETS = ["cmpgate", "cmpgate_labca_server", "test_ra_crypto", "test_ra_cmp"]

@@ -3,6 +3,7 @@ curl). A door carries one DER message to one gateway and brings the answer back;
 
 import hashlib
 import http.server
+import pathlib
 import re
 import ssl
 import subprocess
@@ -85,6 +86,33 @@ class TcpDoor(Door):
             return client.exchange(der, self.framing)
 
 
+class CoapDoor(Door):
+    """CoAP, by libcoap's client."""
+
+    def __init__(self, name, client, listener=None):
+        self.name, self.client, self.listener, self.scheme = name, client, listener or name, name.split("-")[0]
+
+    def config(self, world):
+        return f'url = "{self.scheme}://127.0.0.1:0"\n'
+
+    def found(self, gateway, world):
+        self.port = int(gateway.wait_for(
+            rf'"event":"listening","listener":"{re.escape(self.listener)}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1])
+
+    def send(self, der, label):
+        with tempfile.TemporaryDirectory(prefix="cmpgate-door-") as folder:
+            request, answer = pathlib.Path(folder, "request"), pathlib.Path(folder, "answer")
+            request.write_bytes(der)
+            done = subprocess.run(
+                [self.client, "-m", "post", "-t", "259", "-B", "30", "-f", request, "-o", answer,
+                 f"{self.scheme}://127.0.0.1:{self.port}{PATH}/p/{label}"],
+                capture_output=True, timeout=40, check=False, stdin=subprocess.DEVNULL)
+            # It ends with 0 whatever happened.
+            if not answer.exists() or not (octets := answer.read_bytes()):
+                raise RuntimeError(f"{self.name}: {(done.stdout + done.stderr).decode(errors='replace')}")
+            return octets
+
+
 def doors():
     """All of them, by name. Those of one listener stand next to each other."""
     every = [
@@ -96,6 +124,9 @@ def doors():
         TcpDoor("tcp", "frames", "versioned"),
         TcpDoor("tcp-2510", "frames", "rfc2510"),
         TcpDoor("tcps", "frames-tls", "versioned", secure=True),
+        CoapDoor("coap", "coap-client-openssl"),
+        CoapDoor("coap-gnutls", "coap-client-gnutls", listener="coap"),
+        CoapDoor("coap+tcp", "coap-client-notls"),
     ]
     return {door.name: door for door in every}
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <sstream>
+#include <doctest/doctest.h>
+
 #include <string>
 #include <vector>
 
@@ -125,6 +126,24 @@ inline std::string text_of(std::size_t size) {
     std::string text;
     for (std::size_t i = 0; text.size() < size; ++i) text += std::to_string(i) + ",";
     text.resize(size);
+    return text;
+}
+
+/// The whole answer, by asking for one block after the other.
+inline std::string download(DeskWorld& world, const coap::Response& first, std::uint8_t from = 1) {
+    std::string text{ra::as_text(first.payload)};
+    coap::Response response = first;
+    while (response.block2 && response.block2->more) {
+        Asking asking;
+        asking.from(from).token("other").block2(response.block2->number + 1, response.block2->szx);
+        const Desk::Action action = world.take(asking);
+        response = response_of(action);
+        REQUIRE(response.code == Code::changed);
+        REQUIRE(response.block2.has_value());
+        CHECK(response.block2->offset() == text.size());
+        CHECK(response.etag == first.etag);
+        text += ra::as_text(response.payload);
+    }
     return text;
 }
 
