@@ -37,9 +37,9 @@ struct Folder {
     std::string path;
 };
 
-/// Standard output of a command that gets 20 seconds.
+/// Standard output of a command that gets 90 seconds.
 inline std::string output_of(const std::string& command) {
-    std::FILE* const pipe = popen(("timeout 20 " + command + " 2>&1").c_str(), "r");
+    std::FILE* const pipe = popen(("timeout 90 " + command + " 2>&1").c_str(), "r");
     std::string text;
     char buffer[4096];
     for (std::size_t got = 0; (got = fread(buffer, 1, sizeof buffer, pipe)) != 0;)
