@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "ra/app/commands.h"
+#include "ra/app/demo_doors.h"
 #include "ra/app/demo_files.h"
 #include "ra/app/ready.h"
 
@@ -67,8 +68,10 @@ int demo(const Options& options) {
     auto server = std::make_unique<Server>(config, std::move(settings), log, &world.lab_ca.ca);
     server->add_secrets(config::load_secrets(config, SystemClock{}.wall_now(), faults));
     server->start();
-    const Server::Served served = server->served().front();
+    const std::vector<Server::Served> all = server->served();
+    const Server::Served& served = all.front();
     print_commands(served, directory.path());
+    print_doors(std::cout, all, directory.path());
     std::cout << "ready on " << served.address << "; Ctrl-C ends it\n" << std::flush;
     if (!options.ready_file.empty()) {
         std::ofstream file{options.ready_file};

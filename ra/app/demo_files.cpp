@@ -9,14 +9,17 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "policy/extension_values.h"
+#include "ra/app/demo_doors.h"
+#include "ra/asn1/der_writer.h"
 #include "ra/crypto/files.h"
 
 namespace ra::app {
 namespace {
 
-void write_file(const std::filesystem::path& path, std::string_view content) {
-    const int file =
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+void write_file(const std::filesystem::path& path, std::string_view content,
+                mode_t mode = S_IRUSR | S_IWUSR) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (file < 0) throw std::system_error(errno, std::generic_category(), path.string());
     const auto written = ::write(file, content.data(), content.size());
     ::close(file);
@@ -30,6 +33,21 @@ void write_credential(const std::filesystem::path& directory, const std::string&
     write_file(directory / (name + ".pem"),
                crypto::pem_text("CERTIFICATE", credential.certificate->der()));
     write_file(directory / (name + ".key"), credential.key->pem());
+}
+
+/// A subjectAltName extension of this machine as its own programs call it.
+Bytes local_host_names() {
+    constexpr std::uint8_t kLoopback[] = {127, 0, 0, 1};
+    asn1::DerWriter writer;
+    {
+        const auto extension = writer.open(asn1::Tag::sequence);
+        writer.oid(policy::oid::kSubjectAltName.view());
+        const auto value = writer.open(asn1::Tag::octet_string);
+        const auto names = writer.open(asn1::Tag::sequence);
+        writer.tlv(asn1::context_primitive(2), as_bytes("localhost"));
+        writer.tlv(asn1::context_primitive(7), kLoopback);
+    }
+    return std::move(writer).take();
 }
 
 labca::Settings named(std::string name) {
@@ -56,11 +74,8 @@ allow_lab_ca = true
 [store]
 kind = "memory"
 
-[[listener]]
-name = "demo"
-url = "http://127.0.0.1:)" +
-           std::to_string(port) + R"("
-
+)" + demo_listeners(port) +
+           R"(
 [[upstream]]
 name = "lab"
 url = "labca:"
@@ -110,6 +125,10 @@ DemoWorld::DemoWorld(const std::filesystem::path& directory, std::uint16_t port)
     write_credential(directory, "device", *maker.ca.issue_device_certificate("CN=device-1"));
     write_credential(directory, "ra",
                      *lab_ca.ca.issue_device_certificate("CN=Demo RA,O=cmpgate demo"));
+    write_credential(directory, "tls",
+                     *lab_ca.ca.issue_device_certificate("CN=localhost,O=cmpgate demo", "ec:P-256",
+                                                         local_host_names()));
+    write_file(directory / "message", demo_message_script(), S_IRWXU);
     for (const char* key : {"new.key", "next.key", "update.key"}) {
         write_file(directory / key, crypto::PrivateKey::generate("ec:P-256")->pem());
     }

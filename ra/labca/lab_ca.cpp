@@ -156,13 +156,14 @@ Bytes LabCa::build(const cmp::PKIMessage& request, const Authentic* sender, Said
 }
 
 crypto::CredentialPtr LabCa::issue_device_certificate(std::string_view subject,
-                                                      std::string_view key_kind) {
+                                                      std::string_view key_kind, Bytes extensions) {
     auto made = std::make_shared<crypto::Credential>();
     made->name = std::string(subject);
     made->key = crypto::PrivateKey::generate(key_kind);
     Wanted wanted;
     wanted.subject = crypto::name_of(subject);
     wanted.spki = to_bytes(made->key->spki());
+    wanted.extensions = std::move(extensions);
     auto granted = authority_.issue(wanted);
     if (!granted) throw std::runtime_error("lab CA: " + std::string(granted.error().text));
     auto certificate = crypto::Certificate::parse(granted->certificate);

@@ -40,9 +40,10 @@ public:
     }
 
     /// A device with a certificate of this CA, as if its maker had put it there (IDevID): for
-    /// demonstrations and tests. Throws std::invalid_argument (name), std::runtime_error.
+    /// demonstrations and tests. `extensions`: further Extension TLVs. Throws std::invalid_argument
+    /// (name), std::runtime_error.
     [[nodiscard]] crypto::CredentialPtr issue_device_certificate(
-        std::string_view subject, std::string_view key_kind = "ec:P-256");
+        std::string_view subject, std::string_view key_kind = "ec:P-256", Bytes extensions = {});
 
     /// A CRL of now.
     [[nodiscard]] Result<Bytes> crl() const;

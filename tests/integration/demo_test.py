@@ -22,6 +22,16 @@ def run(cmpgate, folder, *arguments):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
 
+LIFE_CYCLE = 8  # commands before those of the other doors
+
+
+def table():
+    """README.md's table of transports: what each row's command is."""
+    rows = re.findall(r"^\| ([^|\n]+?) \|(?:[^|\n]*\|)+? `(\$DEMO[^`]*|openssl[^`]*)` \|$",
+                      (ROOT / "README.md").read_text(encoding="utf-8").replace("\\|", "\0"), re.MULTILINE)
+    return {title: command.replace("\0", "|") for title, command in rows}
+
+
 def printed_commands(cmpgate, folder):
     """What a reader of the demonstration tries next, in the order it stands there."""
     environment = dict(os.environ, PATH=f"{cmpgate.parent}:{os.environ['PATH']}", TMPDIR=folder)
@@ -29,8 +39,12 @@ def printed_commands(cmpgate, folder):
         demo.wait_for(r"^ready on ")
         lines = demo.output.splitlines()
         tried = [(lines[at - 1], line.strip()) for at, line in enumerate(lines)
-                 if re.match(r"  (openssl|cmpgate) ", line)]
-        assert len(tried) >= 6, demo.output
+                 if re.match(r"  (openssl|cmpgate|\S+/message) ", line)]
+        assert len(tried) >= 12, demo.output
+        files = re.search(r"^  files +(\S+)/ ", demo.output, re.MULTILINE)[1]
+        doors = {title: re.sub(r"((?:localhost|127\.0\.0\.1)[:/])\d+", r"\1PORT", command.replace(files, "$DEMO"))
+                 for title, command in tried[LIFE_CYCLE:]}
+        assert doors == table(), f"README.md has another table of transports than the demonstration:\n{doors}"
         for title, command in tried:
             done = subprocess.run(["bash", "-c", command], env=environment, cwd=folder, text=True, timeout=30, check=False,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
