@@ -1,7 +1,10 @@
 """The figures: each yields rows of (figure, what, measured, reach, aim, verdict)."""
 
+import http.client
 import os
 import pathlib
+import re
+import socket
 import ssl
 import statistics
 import subprocess
@@ -9,7 +12,7 @@ import threading
 import time
 
 from peers import EKU_CMC_CA, Pki
-from setup import cpu_seconds, free_port, idle_seconds, resident_mb
+from setup import OPAQUE, cpu_seconds, free_port, idle_seconds, resident_mb
 
 
 class Skipped(Exception):
@@ -344,5 +347,70 @@ def store_on_disk(setup):
     return rows
 
 
-FIGURES = {"2d": store_on_disk, "1": against_haproxy, "2": checked, "4b": workers, "parse": parse, "5": slow_ca,
+class Admin:
+    """[admin] of a gateway, on a Unix socket."""
+
+    def __init__(self, folder, name):
+        self.path = folder / f"{name}.sock"
+        self.section = f'[admin]\nurl = "unix:{self.path}"\n'
+
+    def metric(self, name):
+        connection = http.client.HTTPConnection("admin", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(30)
+        connection.sock.connect(str(self.path))
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1])
+
+
+def remembering(setup):
+    """1m: what 100,000 transactions that are remembered against replay cost those that come: CPU, p99, memory; with
+    the store on disk how long the next start takes over them."""
+    rows, repeats = [], 1 if setup.quick else 5
+    entries, count, connections = 1000 if setup.quick else 100_000, 500 if setup.quick else 20_000, 16
+    with setup.test_ca() as ca:
+        for store in ("memory", "sqlite"):
+            admins = {name: Admin(setup.folder, f"{store}-{name}") for name in ("full", "fresh")}
+            profiles = {name: OPAQUE + admin.section for name, admin in admins.items()}
+            with setup.gateway(ca.port, profiles["full"], store=store, name=f"{store}-full") as full:
+                before = resident_mb(full.process.pid)
+                setup.load(full.port, 64, entries)
+                held, grown = admins["full"].metric("cmpgate_store_remembered"), resident_mb(full.process.pid) - before
+                if held < entries:
+                    raise RuntimeError(f"{held:.0f} of {entries} are remembered")
+                runs = {name: [] for name in admins}
+                for repeat in range(repeats + 1):
+                    # One that holds nothing, new each time; the other holds what it is given here as well.
+                    with setup.gateway(ca.port, profiles["fresh"], store=store, name=f"{store}-fresh-{repeat}") as fresh:
+                        for name, program in (("full", full), ("fresh", fresh)):
+                            setup.load(program.port, connections, count // 10)  # connections and arenas are there
+                            cpu = cpu_seconds(program.process.pid)
+                            run = setup.load(program.port, connections, count)
+                            run["cpu_us"] = 1e6 * (cpu_seconds(program.process.pid) - cpu) / run["messages"]
+                            if repeat or setup.quick:
+                                runs[name].append(run)
+                most = admins["full"].metric("cmpgate_store_remembered")
+                cpu = {name: median_of(runs[name], "cpu_us") for name in admins}
+                p99 = {name: median_of(runs[name], "p99_ms") for name in admins}
+                rows.append(("1m", f"{store}: CPU of a message with {held:,.0f} to {most:,.0f} remembered / with few",
+                             f"{cpu['full'] / cpu['fresh']:.3g} ×", "", "", "",
+                             f"{cpu['full']:.1f} and {cpu['fresh']:.1f} µs; p99 {p99['full']:.2f} and {p99['fresh']:.2f} ms"))
+                rows.append(("1m", f"{store}: memory grown by the first {held:,.0f}", f"{grown:.1f} MB", "", "", "",
+                             f"{1e6 * grown / held:.0f} octets each, kept answers and arenas included"))
+            if store == "sqlite":
+                began = time.monotonic()
+                with setup.gateway(ca.port, profiles["full"], store=store, name="sqlite-full") as again:
+                    took = time.monotonic() - began
+                    held = admins["full"].metric("cmpgate_store_remembered")
+                    if held < entries:
+                        raise RuntimeError(f"{held:.0f} of {most:.0f} are remembered after a restart")
+                    octets = admins["full"].metric("cmpgate_store_file_bytes")
+                    rows.append(("1m", f"sqlite: start with {held:,.0f} remembered, until it listens", f"{took:.2f} s", "", "", "",
+                                 f"{octets / 1e6:.0f} MB on disk; {resident_mb(again.process.pid):.0f} MB resident"))
+    return rows
+
+
+FIGURES = {"2d": store_on_disk, "1m": remembering, "1": against_haproxy, "2": checked, "4b": workers, "parse": parse, "5": slow_ca,
            "6": stock_client, "7": memory, "8": start}

@@ -24,6 +24,7 @@ remembered = 10000000
 remembered_per_principal = 10000000
 [[listener]]
 url = "http://127.0.0.1:{port}"
+{listener}
 [[upstream]]
 name = "ca"
 url = "http://127.0.0.1:{ca_port}/"
@@ -106,11 +107,12 @@ class Setup:
         return program
 
     def gateway(self, ca_port, profile=OPAQUE, workers=1, level="warning", wait=True, port=None,
-                store="memory"):
+                store="memory", most=None, name=None):
+        """`most`: connections its listener takes; `name`: of the configuration, and so of its store, to start again on."""
         program_port = port or free_port()
-        config = self.folder / f"gateway-{program_port}.toml"
+        config = self.folder / f"{name or f'gateway-{program_port}'}.toml"
         config.write_text(SERVE.format(workers=workers, level=level, port=program_port, ca_port=ca_port,
-                                       store=store)
+                                       store=store, listener=f"max_connections = {most}" if most else "")
                           + profile)
         program = Program([self.cmpgate, "serve", "--config", config])
         program.port = program_port
