@@ -234,13 +234,14 @@ void Server::forget_deserted() {
 void Server::start() {
     workers_.start();
     started_ = true;
-    workers_[0].post([this] {
+    // "ready" is said when this returns: all of them turn by then.
+    on_each_worker([this](std::size_t worker) {
+        parts_[worker]->watch();
+        if (worker != 0) return;
         sweep();
         watch_tls();
+        renewer_->use(wiring_);
     });
-    for (std::size_t i = 0; i < workers_.size(); ++i)
-        workers_[i].post([this, i] { parts_[i]->watch(); });
-    workers_[0].post([this, wiring = wiring_] { renewer_->use(wiring); });
     if (coap_ != nullptr) coap_->start();
     for (const auto& entrance : entrances_) entrance->start();
 }

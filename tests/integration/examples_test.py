@@ -95,6 +95,9 @@ class Gateway(Program):
         assert changed == listeners and not re.search(r"//\w+\.example", text), text
         self.file = world.folder / name
         self.file.write_text(text)
+        # One key stands for the devices of several runs: none remembers whose it was before.
+        for left in world.folder.glob(f"{self.file.stem}.db*"):
+            left.unlink()
         environment = dict(os.environ, CREDENTIALS_DIRECTORY=str(world.folder))
         super().__init__([world.cmpgate, "serve", "-c", self.file], environment)
         self.url = "http://" + self.wait_for(r"http://(127\.0\.0\.1:\d+/)\.well-known/cmp")[1]

@@ -222,9 +222,9 @@ std::string renewal_fault(const CredentialConfig& credential, const std::string&
         for (const std::string& path : paths) {
             const std::string folder = directory_of(path);
             if (::access(folder.c_str(), W_OK | X_OK) == 0) continue;
-            return "credential " + in_quotes(credential.name) +
-                   " cannot be renewed: this user may not write to " + folder + ", where " + path +
-                   " is replaced";
+            std::string why = "credential " + in_quotes(credential.name);
+            ((why += " cannot be renewed: this user may not write to ") += folder) += ", where ";
+            return (why += path) += " is replaced";
         }
     } catch (const std::exception& fault) {
         return fault.what();
