@@ -106,9 +106,9 @@ TEST_SUITE("ra/store") {
         s.revoke(7, 1);
         settle(s.harness(), 1);
         s.harness().stop();
-        const ByteView digest{principal(1).digest};
+        const policy::Principal who = principal(1);
         for (const auto& [name, content] : s.harness().disk().files())
-            CHECK(as_text(content).find(as_text(digest)) == std::string_view::npos);
+            CHECK(as_text(content).find(as_text(who.digest)) == std::string_view::npos);
         edit(s.harness(),
              "UPDATE certified_keys SET sealed = (SELECT sealed FROM certified_keys "
              "WHERE id = 2) WHERE id = 1; DELETE FROM revoked");
