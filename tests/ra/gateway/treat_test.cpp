@@ -344,6 +344,21 @@ TEST_SUITE("ra/gateway") {
             CHECK(line.up().signed_by(*line.own));
             CHECK(done.signed_by(*line.own));
         }
+        SUBCASE("superseded by its renewal: good for what began with it, and for nothing new") {
+            next->credentials = {renewed};
+            next->superseded = {line.own};
+            line.hop->use(next, false);
+            const Heard done = line.next(confirm(got.certificate()));
+            CHECK(done.type() == BodyType::pkiconf);
+            CHECK(line.up().signed_by(*line.own));
+            CHECK(done.signed_by(*line.own));
+            Device other{line.site.clock, Pki::get().devices[1].credential};
+            const Heard fresh = other.begin(
+                line.gateway(),
+                cert_request(BodyType::ir, *new_key(), other.own().certificate->subject()));
+            CHECK(fresh.signed_by(*renewed));
+            CHECK(line.up().signed_by(*renewed));
+        }
         SUBCASE("gone: nothing is sent under another") {
             next->credentials = {renewed};
             line.hop->use(next, false);
