@@ -1,5 +1,6 @@
 #include "ra/store/journal.h"
 
+#include <ranges>
 #include <utility>
 
 #include "ra/store/packing.h"
@@ -189,8 +190,7 @@ bool Journal::commit(std::vector<Entry>& entries) {
         transaction.commit();
     } catch (const DatabaseFault& fault) {
         for (std::size_t i = 0; i < kParts; ++i) counts_[i] += undo.removed[i];
-        for (auto at = undo.places.rbegin(); at != undo.places.rend(); ++at) {
-            auto& [part, was] = *at;
+        for (const auto& [part, was] : undo.places | std::views::reverse) {
             const bool is_there = places(part).contains(was.first);
             counts_[index_of(part)] += (was.second ? 1U : 0U) - (is_there ? 1U : 0U);
             if (was.second) {

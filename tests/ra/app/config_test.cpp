@@ -286,7 +286,6 @@ TEST_SUITE("ra/app") {
              listener("url = \"coaps://0.0.0.0:5684\""),
              {3, 7},
              "coaps is not in this build"},
-            {"coap", listener("url = \"coap://0.0.0.0\""), {3, 7}, "coap is not in this build"},
             {"scheme misspelt", listener("url = \"htp://0.0.0.0\""), {3, 7}, "unknown scheme"},
             {"no scheme", listener("url = \"0.0.0.0\""), {3, 7}, "no scheme"},
             {"port too large", listener("url = \"http://0.0.0.0:65536\""), {3, 7}, "up to 65535"},

@@ -58,8 +58,8 @@ TEST_SUITE("ra/app") {
     TEST_CASE("server: starts on a port of its own, says where, and ends") {
         Running running;
         const auto served = running.server->served();
-        REQUIRE(served.size() == 1);
-        CHECK(served[0].listener == "demo");
+        REQUIRE(served.size() > 1);  // every door there is
+        CHECK(served[0].listener == "http");
         CHECK(served[0].port != 0);
         CHECK(served[0].address == "127.0.0.1:" + std::to_string(served[0].port));
         CHECK(served[0].paths == std::vector<std::string>{"/.well-known/cmp"});
