@@ -23,6 +23,10 @@ constexpr std::chrono::milliseconds kHoldBack{400};
 // Answers on their way to one address at a time (RFC 7252 4.7 has 1; a translator may sit there).
 constexpr std::uint16_t kNstart = 8;
 constexpr std::uint16_t kRetransmissions = 4;
+// Handshakes under way. libcoap counts an address that has not sent the cookie back yet (RFC 6347
+// 4.2.1) among them, for 30 s: few would let anybody shut the door with as many datagrams.
+constexpr unsigned kMaxHandshakes = 8192;
+constexpr std::size_t kNobodyOctets = 32;
 
 /// First octet of an Endpoint.
 constexpr std::uint8_t kAddress = 0;
@@ -96,6 +100,21 @@ struct CoapServer::Callbacks {
             if (!server.desk_.observers().any_of(from)) server.observing_.erase(from);
         });
     }
+    /// Our TLS context for the library's new SSL.
+    static int lend(void* ssl, coap_dtls_pki_t* setup) noexcept {
+        const auto* server = static_cast<const CoapServer*>(setup->cn_call_back_arg);
+        return common::lend_tls(ssl, server->settings_.tls) ? 1 : 0;
+    }
+    /// Whoever has no key fails as one with a wrong key does (RFC 4279 2, S-21).
+    static const coap_bin_const_t* key_of(coap_bin_const_t* identity, coap_session_t*,
+                                          void* argument) noexcept {
+        static thread_local coap_bin_const_t key;
+        const auto* server = static_cast<const CoapServer*>(argument);
+        const ra::ByteView found =
+            server->settings_.psks->find({identity->s, identity->length}).value_or(server->nobody_);
+        key = {found.size(), found.data()};
+        return &key;
+    }
     static int event(coap_session_t* session, coap_event_t what) noexcept {
         CoapServer& server = of(session);
         guarded(server, [&] {
@@ -153,8 +172,41 @@ CoapServer::CoapServer(common::Worker& home, const CoapServerSettings& settings,
             coap_register_request_handler(resource, method, Callbacks::request);
         coap_add_resource(context, resource);
     }
+    if (is_secure(settings.protocol)) secure();
     use(settings);
     bound_ = context_.listen(settings.address, settings.port, settings.protocol);
+}
+
+/// Who is it that comes: by certificate, as the TLS of the other listeners, or by a key it shares.
+void CoapServer::secure() {
+    coap_context_t* const context = context_.get();
+    coap_context_set_max_handshake_sessions(context, kMaxHandshakes);
+    nobody_ = home_.random().octets(kNobodyOctets);
+    if (settings_.psks != nullptr) {
+        coap_dtls_spsk_t psk{};
+        psk.version = COAP_DTLS_SPSK_SETUP_VERSION;
+        psk.validate_id_call_back = Callbacks::key_of;
+        psk.id_call_back_arg = this;
+        // Without one the library looks for no PSK in a ClientHello.
+        psk.psk_info.key = {nobody_.size(), nobody_.data()};
+        if (coap_context_set_psk2(context, &psk) != 1)
+            throw std::runtime_error("libcoap: no pre-shared keys");
+    }
+    if (settings_.tls == nullptr) return;
+    identity_ = common::first_identity(*settings_.tls);
+    coap_dtls_pki_t pki{};
+    pki.version = COAP_DTLS_PKI_SETUP_VERSION;
+    pki.verify_peer_cert = 1;
+    pki.additional_tls_setup_call_back = Callbacks::lend;
+    pki.cn_call_back_arg = this;
+    pki.pki_key.key_type = COAP_PKI_KEY_PEM_BUF;
+    auto& pem = pki.pki_key.key.pem_buf;
+    pem.public_cert = ra::as_bytes(identity_.certificate).data();
+    pem.public_cert_len = identity_.certificate.size();
+    pem.private_key = identity_.key.reveal().data();
+    pem.private_key_len = identity_.key.reveal().size();
+    if (coap_context_set_pki(context, &pki) != 1)
+        throw std::runtime_error("libcoap: no DTLS with certificates");
 }
 
 CoapServer::~CoapServer() {
@@ -165,7 +217,9 @@ CoapServer::~CoapServer() {
 }
 
 void CoapServer::use(const CoapServerSettings& settings) {
+    PskTablePtr psks = settings.psks != nullptr ? settings.psks : settings_.psks;
     settings_ = settings;
+    settings_.psks = std::move(psks);
     desk_.use(settings.desk);
     coap_context_t* const context = context_.get();
     coap_context_set_max_idle_sessions(context, settings.max_sessions);
@@ -186,6 +240,11 @@ const CoapServer::Association& CoapServer::association_of(coap_session_t* sessio
         association.endpoint.octets[0] = kAssociation;
         const std::uint64_t number = ++last_association_;
         std::memcpy(association.endpoint.octets.data() + 1, &number, sizeof number);
+    }
+    if (is_secure(settings_.protocol)) {
+        coap_tls_library_t library{};
+        if (void* ssl = coap_session_get_tls(session, &library))
+            association.peer.tls = common::facts_of(ssl);
     }
     coap_session_set_nstart(session, kNstart);
     return association;

@@ -11,8 +11,11 @@
 #include "ra/exchange.h"
 #include "transports/coap/context.h"
 #include "transports/coap/desk.h"
+#include "transports/coap/psk_table.h"
 #include "transports/common/announcements.h"
 #include "transports/common/count.h"
+#include "transports/common/tls_borrowed.h"
+#include "transports/common/tls_context.h"
 #include "transports/common/worker.h"
 
 struct coap_session_t;
@@ -44,6 +47,9 @@ struct CoapServerSettings {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;
     DeskSettings desk;
+    /// With DTLS and TLS one of the two at least: certificates, identities of pre-shared keys.
+    common::TlsContextPtr tls;
+    PskTablePtr psks;
     unsigned max_sessions = 1024;                     // idle addresses and associations kept
     std::chrono::seconds idle_time{60};               // after which one is forgotten
     std::chrono::milliseconds exchange_time{60'000};  // an arrival's deadline
@@ -71,6 +77,9 @@ public:
 
     /// From now on; address, port and protocol stay.
     void use(const CoapServerSettings& settings);
+    /// Handshakes from now on; not null where there was one.
+    void set_tls(common::TlsContextPtr tls) { settings_.tls = std::move(tls); }
+    void set_psks(PskTablePtr psks) { settings_.psks = std::move(psks); }
     /// New exchanges are turned away while it is.
     void stop(bool stopped) noexcept { desk_.stop(stopped); }
     /// Nothing runs, and every answer has been sent to its last octet.
@@ -99,6 +108,7 @@ private:
         ra::PeerFacts peer;
     };
 
+    void secure();
     void handle(coap_session_t* session, const coap_pdu_t* request, coap_pdu_t* response);
     void begin(coap_session_t* session, const Association& association, const Request& request,
                Desk::Begin&& begun);
@@ -131,6 +141,8 @@ private:
     };
     std::deque<Due> due_;
     bool acknowledging_ = false;
+    ra::Bytes nobody_;  // the key of identities that nobody has
+    common::PemIdentity identity_;
     std::unordered_map<coap_session_t*, Association> associations_;
     // Sessions that are needed, and so are not the library's to free.
     std::unordered_map<CallId, Calling> calling_;

@@ -82,13 +82,18 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
     return 0;
 }
 
-/// CRLs that are a little old, where the configuration says that they may be (S-43). Everything
-/// else is as OpenSSL has judged it.
 int on_verify(int good, X509_STORE_CTX* store) noexcept {
-    if (good != 0 || X509_STORE_CTX_get_error(store) != X509_V_ERR_CRL_HAS_EXPIRED) return good;
     const auto* ssl = static_cast<const SSL*>(
         X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    const TlsContext::Impl* impl = ssl != nullptr ? context_of(ssl) : nullptr;
+    return judge_crl_age(good, store, ssl != nullptr ? context_of(ssl) : nullptr);
+}
+
+}  // namespace
+
+/// CRLs that are a little old, where the configuration says that they may be (S-43). Everything
+/// else is as OpenSSL has judged it.
+int judge_crl_age(int good, X509_STORE_CTX* store, const TlsContext::Impl* impl) noexcept {
+    if (good != 0 || X509_STORE_CTX_get_error(store) != X509_V_ERR_CRL_HAS_EXPIRED) return good;
     const X509_CRL* crl = X509_STORE_CTX_get0_current_crl(store);
     const ASN1_TIME* next = crl != nullptr ? X509_CRL_get0_nextUpdate(crl) : nullptr;
     if (impl == nullptr || !impl->crl_grace || next == nullptr) return good;
@@ -97,8 +102,6 @@ int on_verify(int good, X509_STORE_CTX* store) noexcept {
     X509_STORE_CTX_set_error(store, X509_V_OK);
     return 1;
 }
-
-}  // namespace
 
 const TlsContext::Impl* context_of(const SSL* ssl) noexcept {
     return static_cast<const TlsContext::Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));

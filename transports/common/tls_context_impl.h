@@ -49,6 +49,9 @@ void load_identity(TlsContext::Impl::Seat& seat, const TlsIdentity& identity,
 /// The callback that seals and opens session tickets (tls_callbacks.cpp), and the others.
 void set_server_callbacks(SSL_CTX& context);
 void set_verify_callback(SSL_CTX& context, int mode);
+/// OpenSSL's verdict, where `impl` (may be null) lets a CRL be a little old.
+[[nodiscard]] int judge_crl_age(int good, X509_STORE_CTX* store,
+                                const TlsContext::Impl* impl) noexcept;
 
 /// A client's sessions go to the TlsSessions of the stream they came through (tls_stream.cpp).
 void keep_client_sessions(SSL_CTX& context);
