@@ -3,6 +3,7 @@
 #include <future>
 
 #include "ra/app/faults.h"
+#include "ra/app/tls_keeper.h"
 
 namespace ra::app {
 
@@ -28,6 +29,7 @@ CoapServerSettings server_settings(const config::ListenerConfig& listener, const
     settings.max_sessions = listener.max_connections;
     settings.idle_time = listener.idle_timeout;
     settings.exchange_time = listener.exchange_timeout;
+    settings.tls = wiring.tls->listener(listener.name);
     settings.desk.aliases = listener.aliases;
     settings.desk.labels = wiring.labels;
     settings.desk.bodies.message = wiring.settings->limits.message_octets;
@@ -42,7 +44,7 @@ CoapHost::CoapHost(Log& log) : thread_{1, fault_log(log), "coap-"} {}
 CoapHost::~CoapHost() { stop(); }
 
 void CoapHost::start() {
-    if (std::exchange(started_, true)) return;
+    if (started_.exchange(true)) return;
     thread_.start();
 }
 
@@ -72,9 +74,12 @@ CoapEntrance::CoapEntrance(const config::ListenerConfig& config, const Wiring& w
     std::vector<CoapServer::Seat> seats;
     for (std::size_t i = 0; i < workers.size(); ++i)
         seats.push_back({workers[i], parts[i]->exchange()});
+    CoapServerSettings settings = server_settings(config, wiring);
+    // Nobody has a key until set_psks().
+    if (config.psk) settings.psks = std::make_shared<transports::coap::PskTable>();
     host_.run([&] {
-        server_ = std::make_unique<CoapServer>(host_.worker(), server_settings(config, wiring),
-                                               std::move(seats), counters_);
+        server_ =
+            std::make_unique<CoapServer>(host_.worker(), settings, std::move(seats), counters_);
         server_->stop(true);
     });
 }
@@ -90,6 +95,14 @@ void CoapEntrance::start() {
 void CoapEntrance::used(const config::ListenerConfig& config, const Wiring& wiring) {
     host_.run([&] { server_->use(server_settings(config, wiring)); });
     Entrance::used(config, wiring);
+}
+
+void CoapEntrance::set_tls(transports::common::TlsContextPtr tls) {
+    host_.run([&] { server_->set_tls(std::move(tls)); });
+}
+
+void CoapEntrance::set_psks(transports::coap::PskTablePtr psks) {
+    host_.run([&] { server_->set_psks(std::move(psks)); });
 }
 
 void CoapEntrance::stop() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -36,10 +37,10 @@ public:
 private:
     std::map<std::string, transports::coap::CoapServerCounters> counters_;
     transports::common::Workers thread_;
-    bool started_ = false;
+    std::atomic<bool> started_ = false;
 };
 
-/// One CoAP listener of the process. From the main thread.
+/// One CoAP listener of the process. From the main thread, where not said otherwise.
 class CoapEntrance final : public Entrance {
 public:
     /// Exchanges are turned away before start(). `host`, `workers` and `parts` outlive it.
@@ -50,6 +51,9 @@ public:
 
     void use(const config::ListenerConfig&, const Wiring&, std::size_t) override {}
     void used(const config::ListenerConfig& config, const Wiring& wiring) override;
+    void set_tls(transports::common::TlsContextPtr tls) override;
+    /// From any thread but the host's: whose pre-shared keys count from now on.
+    void set_psks(transports::coap::PskTablePtr psks);
     void start() override;
     void retire() override { stop(); }
     /// Takes no new exchanges; later blocks of what was answered are sent all the same.

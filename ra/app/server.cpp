@@ -232,6 +232,7 @@ void Server::forget_deserted() {
 }
 
 void Server::start() {
+    if (coap_ != nullptr) coap_->start();  // first: the workers hand things to it
     workers_.start();
     started_ = true;
     // "ready" is said when this returns: all of them turn by then.
@@ -240,9 +241,9 @@ void Server::start() {
         if (worker != 0) return;
         sweep();
         watch_tls();
+        watch_psks();
         renewer_->use(wiring_);
     });
-    if (coap_ != nullptr) coap_->start();
     for (const auto& entrance : entrances_) entrance->start();
 }
 

@@ -118,6 +118,8 @@ private:
     void sweep();
     void watch_tls();
     asio::awaitable<void> look_at_tls();
+    void watch_psks();
+    asio::awaitable<void> read_psks();
 
     Log& log_;
     AuditTrail* trail_;
@@ -134,6 +136,7 @@ private:
     ThreadCpuPool cpu_;
     ThreadCpuPool kdf_;               // key derivations: after everything else
     std::unique_ptr<CoapHost> coap_;  // null: nothing speaks CoAP. Outlives what workers run
+    std::string psks_said_;           // which secrets are pre-shared keys; of worker 0
     transports::common::Workers workers_;
     std::vector<std::unique_ptr<WorkerParts>> parts_;  // one a worker
     std::function<void(crypto::CredentialPtr)> on_renewed_;

@@ -27,7 +27,7 @@ MAY_INCLUDE = {
     "transports/common": SEAM,
     "transports/http1": SEAM + ["transports/common"],
     "transports/http2": SEAM + ["transports/common", "transports/http1"],
-    "transports/coap": SEAM + ["transports/common"],
+    "transports/coap": SEAM + ["transports/common", "transports/http1"],
     "transports/tcp": SEAM + ["transports/common", "transports/http1"],
     "transports/file": SEAM + ["transports/common"],
     "transports/mail": SEAM + ["transports/common"],

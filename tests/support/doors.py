@@ -13,6 +13,7 @@ import threading
 from tcp_client import TcpClient
 
 PATH = "/.well-known/cmp"
+PSK = "0123456789abcdef0123456789abcdef"  # of the CoAP doors
 
 
 class Door:
@@ -89,22 +90,33 @@ class TcpDoor(Door):
 class CoapDoor(Door):
     """CoAP, by libcoap's client."""
 
-    def __init__(self, name, client, listener=None):
+    def __init__(self, name, client, listener=None, options=()):
         self.name, self.client, self.listener, self.scheme = name, client, listener or name, name.split("-")[0]
+        self.options = options
 
     def config(self, world):
-        return f'url = "{self.scheme}://127.0.0.1:0"\n'
+        text = f'url = "{self.scheme}://127.0.0.1:0"\n'
+        if not self.scheme.startswith("coaps"):
+            return text
+        self.secret = world.folder / "door.psk"
+        self.secret.write_text(PSK, encoding="ascii")
+        self.secret.chmod(0o600)
+        text += f'psk = "secrets"\ntls = {{ certificate = "file:{world.tls[0]}", key = "file:{world.tls[1]}" }}\n'
+        if self.listener == "coaps":
+            text += (f'[[secret]]\nreference = "door"\nsecret = "file:{self.secret}"\nuses = 0\ngenerated = true\n')
+        return text
 
     def found(self, gateway, world):
         self.port = int(gateway.wait_for(
             rf'"event":"listening","listener":"{re.escape(self.listener)}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1])
+        self.root = world.tls_root
 
     def send(self, der, label):
         with tempfile.TemporaryDirectory(prefix="cmpgate-door-") as folder:
             request, answer = pathlib.Path(folder, "request"), pathlib.Path(folder, "answer")
             request.write_bytes(der)
             done = subprocess.run(
-                [self.client, "-m", "post", "-t", "259", "-B", "30", "-f", request, "-o", answer,
+                [self.client, "-m", "post", "-t", "259", "-B", "30", *(option.format(door=self) for option in self.options), "-f", request, "-o", answer,
                  f"{self.scheme}://127.0.0.1:{self.port}{PATH}/p/{label}"],
                 capture_output=True, timeout=40, check=False, stdin=subprocess.DEVNULL)
             # It ends with 0 whatever happened.
@@ -127,6 +139,9 @@ def doors():
         CoapDoor("coap", "coap-client-openssl"),
         CoapDoor("coap-gnutls", "coap-client-gnutls", listener="coap"),
         CoapDoor("coap+tcp", "coap-client-notls"),
+        CoapDoor("coaps", "coap-client-openssl", options=("-C", "{door.root}")),
+        CoapDoor("coaps-psk", "coap-client-gnutls", listener="coaps", options=("-u", "door", "-k", PSK)),
+        CoapDoor("coaps+tcp", "coap-client-openssl", options=("-C", "{door.root}")),
     ]
     return {door.name: door for door in every}
 

@@ -46,10 +46,10 @@ public:
 
     struct Limits {
         std::size_t open = 1024;       // exchanges at a time
-        std::size_t open_of_one = 16;  // of one endpoint
+        std::size_t open_of_one = 64;  // of one endpoint
         std::size_t kept_octets = 4UL << 20U;
-        std::size_t kept_of_one = 8;  // answers of one endpoint
-        std::size_t seen = 32'768;    // messages remembered for their repetition
+        std::size_t kept_of_one = 64;  // answers of one endpoint
+        std::size_t seen = 32'768;     // messages remembered for their repetition
     };
 
     explicit Calls(const Limits& limits) : limits_{limits} {}

@@ -17,7 +17,7 @@ public:
         std::size_t message = 256 * 1024;    // more: too_large
         std::size_t octets = 8UL << 20U;     // of all together
         std::size_t bodies = 512;            // at a time
-        std::size_t of_one = 4;              // of one endpoint
+        std::size_t of_one = 32;             // of one endpoint
         std::chrono::nanoseconds silence{};  // a body whose next block does not come is dropped
     };
     enum class Stage : std::uint8_t {

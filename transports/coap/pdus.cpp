@@ -3,9 +3,6 @@
 namespace transports::coap {
 namespace {
 
-constexpr std::uint16_t kEcho = 252;
-constexpr std::uint16_t kRequestTag = 292;
-
 std::uint32_t uint_of(ra::ByteView value) noexcept {
     return coap_decode_var_bytes(value.data(), value.size());
 }

@@ -6,6 +6,9 @@
 /// Between the library's messages and ours.
 namespace transports::coap {
 
+inline constexpr std::uint16_t kEcho = 252;  // RFC 9175 2.2.1
+inline constexpr std::uint16_t kRequestTag = 292;
+
 /// All but `from` and `validated`. Views are the PDU's.
 void read_request(const coap_session_t* session, const coap_pdu_t* pdu, Request& request);
 

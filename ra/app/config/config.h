@@ -81,9 +81,10 @@ struct ListenerConfig {
     std::chrono::seconds exchange_timeout{30};
     std::uint32_t max_requests = 0;  // of one connection; 0: any number
     bool http2 = true;
-    std::chrono::seconds poll_after{20};               // with tcp: then a client is told to poll
-    std::chrono::seconds check_back{5};                // ... and when
-    std::optional<ListenerTlsConfig> tls;              // with https and tcps
+    std::chrono::seconds poll_after{20};   // with tcp: then a client is told to poll
+    std::chrono::seconds check_back{5};    // ... and when
+    bool psk = false;                      // with coaps: generated secrets are pre-shared keys
+    std::optional<ListenerTlsConfig> tls;  // with https and tcps
     std::vector<Located<std::string>> proxy_networks;  // that send a PROXY header (S-41)
 };
 

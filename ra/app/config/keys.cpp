@@ -12,7 +12,7 @@ const std::vector<SectionKeys>& all_keys() {
           "credential", "secret", "profile", "store", "limits", "log", "admin", "audit"}},
         {Section::listener, "[[listener]]",
          {"name", "url", "aliases", "max_connections", "receive_timeout", "idle_timeout", "send_timeout",
-          "exchange_timeout", "max_requests", "http2", "label", "poll_after", "check_back", "tls", "proxy_protocol"}},
+          "exchange_timeout", "max_requests", "http2", "label", "poll_after", "check_back", "tls", "psk", "proxy_protocol"}},
         {Section::listener_tls, "listener.tls",
          {"certificate", "key", "passphrase", "ocsp", "sni", "client_ca", "client_certificates", "crl", "crl_grace"}},
         {Section::listener_sni, "listener.tls.sni", {"certificate", "key", "passphrase", "ocsp"}},

@@ -29,7 +29,7 @@ std::string read_name(const Table& table, std::string_view what, std::size_t ind
 }
 
 std::string not_in_this_build(const Url& url, std::string_view wanted) {
-    static const std::vector<std::string_view> kPlanned = {"coaps", "coaps+tcp", "file"};
+    static const std::vector<std::string_view> kPlanned = {"file"};
     if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
         return url.scheme + " is not in this build; it has " + std::string(wanted);
     }
@@ -47,10 +47,11 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
     listener.at = written->at;
     table.attempt(written->at, [&] {
         const Url url = Url::parse(written->value);
-        const bool coap = url.scheme == "coap" || url.scheme == "coap+tcp";
-        if (!url.is_http() && !url.is_tcp() && !coap) {
-            throw std::invalid_argument(
-                not_in_this_build(url, "http(s), tcp(s), coap and coap+tcp, each ://ADDRESS:PORT"));
+        static const std::vector<std::string_view> kSchemes = {
+            "http", "https", "tcp", "tcps", "coap", "coaps", "coap+tcp", "coaps+tcp"};
+        if (std::find(kSchemes.begin(), kSchemes.end(), url.scheme) == kSchemes.end()) {
+            throw std::invalid_argument(not_in_this_build(
+                url, "http(s), tcp(s), coap(s) and coap(s)+tcp, each ://ADDRESS:PORT"));
         }
         if (!url.path.empty() && url.path != "/") {
             throw std::invalid_argument(
@@ -90,6 +91,28 @@ void refuse_foreign_keys(const Table& table, const ListenerConfig& listener) {
     if (listener.url.is_tcp()) refuse({"aliases"}, "http, https or coap");
     if (coap) refuse({"send_timeout", "proxy_protocol"}, "http, https, tcp or tcps");
     if (!listener.url.is_tcp()) refuse({"label", "poll_after", "check_back"}, "tcp or tcps");
+}
+
+/// What is secure says how, and nothing else does.
+void judge_listener_tls(const Table& table, const ListenerConfig& listener) {
+    if (listener.url.text.empty()) return;  // another fault
+    const std::string identity = "tls = { certificate = \"file:…\", key = \"file:…\" }";
+    Faults& faults = table.faults();
+    if (listener.url.is_coap() && listener.url.is_secure()) {
+        if (!listener.tls && !listener.psk)
+            faults.error(listener.at, "a " + listener.url.scheme + " listener needs " + identity +
+                                          " or psk = \"secrets\"");
+        return;
+    }
+    if (table.has("psk")) faults.error(table.at("psk"), "psk is said, but the url is not coaps://");
+    if (listener.url.is_secure() && !listener.tls) {
+        faults.error(listener.at, (listener.url.is_tcp() ? "a tcps listener needs "
+                                                         : "an https listener needs ") +
+                                      identity);
+    } else if (!listener.url.is_secure() && listener.tls) {
+        faults.error(table.at("tls"),
+                     "tls is said, but the url is not https://, tcps:// or coaps://");
+    }
 }
 
 /// One that a path could have.
@@ -148,15 +171,8 @@ ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults
     refuse_foreign_keys(table, listener);
     listener.proxy_networks = read_networks(table, "proxy_protocol");
     if (const Node* tls = table.get("tls")) listener.tls = read_listener_tls(*tls, faults);
-    const bool secure = listener.url.is_secure();
-    if (secure && !listener.tls) {
-        faults.error(listener.at,
-                     (listener.url.is_tcp() ? "a tcps" : "an https") +
-                         std::string(" listener needs tls = { certificate = \"file:…\", key = "
-                                     "\"file:…\" }"));
-    } else if (!secure && listener.tls && !listener.url.text.empty()) {
-        faults.error(table.at("tls"), "tls is said, but the url is not https:// or tcps://");
-    }
+    listener.psk = table.choice<bool>("psk", {{"secrets", true}}, false);
+    judge_listener_tls(table, listener);
     return listener;
 }
 

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ra/exchange.h"
+#include "transports/coap/context.h"
+#include "transports/coap/conversation.h"
+#include "transports/common/wakeup.h"
+#include "transports/common/worker.h"
+#include "transports/http1/counters.h"
+#include "transports/http1/name_cache.h"
+#include "transports/http1/pooled_courier.h"
+
+struct coap_session_t;
+struct coap_pdu_t;
+
+namespace transports::coap {
+
+struct CoapClientSettings {
+    Protocol protocol = Protocol::udp;  // udp or tcp
+    std::string host;                   // without brackets
+    std::uint16_t port = 5683;
+    std::string path;                // "/.well-known/cmp", as in a URL
+    bool append_labels = false;      // label and operation of a delivery, in CoAP's short form
+    std::size_t max_in_flight = 16;  // at a time, in one session
+    std::size_t max_waiting = 1024;  // deliveries waiting for their turn; more: NotSent "busy"
+    std::size_t max_answer = 1024 * 1024;
+};
+
+/// CMP over CoAP (RFC 9482) to one URL, from one worker, whose thread has a context of the library
+/// of its own. Deliveries share one session, each with its own tokens.
+class CoapCourier final : public http1::TlsCourier {
+public:
+    /// `worker` and `counters` outlive it; it outlives its deliveries. Throws std::runtime_error.
+    CoapCourier(common::Worker& worker, CoapClientSettings settings,
+                http1::HttpClientCounters& counters);
+    ~CoapCourier() override;
+
+    boost::asio::awaitable<ra::Sent> send(ra::Delivery delivery) override;
+    /// Asks for /.well-known/core; that it answers at all is enough.
+    boost::asio::awaitable<bool> probe(ra::Deadline until) override;
+    void close() noexcept override;
+    void set_tls(common::TlsContextPtr) override {}
+
+private:
+    struct Callbacks;
+    struct Session;
+    struct Running;
+    class Turn;
+
+    boost::asio::awaitable<bool> take_turn(ra::Deadline until);
+    void end_turn() noexcept;
+    boost::asio::awaitable<ra::Sent> deliver(const ra::Delivery& delivery);
+    [[nodiscard]] bool connect(const http1::NameCache::Endpoint& to);
+    [[nodiscard]] bool ask(Running& running, const Conversation::Ask& ask);
+    void heard(coap_session_t* session, const coap_pdu_t* received);
+    /// What was sent on this session and not answered will not be.
+    void lost(const coap_pdu_t* sent);
+    void ended();
+    void finish(Running& running, ra::Sent sent);
+
+    common::Worker& worker_;
+    const CoapClientSettings settings_;
+    http1::HttpClientCounters& counters_;
+    http1::NameCache names_;
+    std::map<std::string, Running*> running_;  // by token
+    std::unique_ptr<Context> context_;
+    std::unique_ptr<Session> session_;  // null: none is open. Goes before the context
+    std::size_t in_flight_ = 0;
+    std::deque<common::Wakeup*> waiting_;
+    bool closed_ = false;
+};
+
+}  // namespace transports::coap
