@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "transports/coap/client.h"
+#include "transports/coap/paths.h"
 #include "transports/http2/client.h"
 #include "transports/tcp/client.h"
 
@@ -53,6 +55,24 @@ TcpClientSettings tcp_settings(const config::UpstreamConfig& upstream, const con
     return settings;
 }
 
+transports::coap::CoapClientSettings coap_settings(const config::UpstreamConfig& upstream,
+                                                   const config::Url& url,
+                                                   const cmp::Limits& limits) {
+    static constexpr std::string_view kWellKnown = "/.well-known/cmp";
+    transports::coap::CoapClientSettings settings;
+    settings.protocol = url.scheme == "coap+tcp" ? transports::coap::Protocol::tcp
+                                                 : transports::coap::Protocol::udp;
+    settings.host = url.host;
+    settings.port = url.port;
+    settings.path = url.path.empty() || url.path == "/" ? kWellKnown : url.path;
+    settings.append_labels = upstream.append_labels.value_or(settings.path.starts_with(kWellKnown));
+    settings.max_in_flight =
+        std::min<std::size_t>(settings.max_in_flight, upstream.max_connections);
+    settings.max_waiting = upstream.max_waiting;
+    settings.max_answer = std::max(settings.max_answer, limits.message_octets);
+    return settings;
+}
+
 }  // namespace
 
 void check_urls(const config::UpstreamConfig& upstream) {
@@ -66,6 +86,10 @@ std::unique_ptr<transports::http1::TlsCourier> make_courier(
     const config::Url& url, const cmp::Limits& limits, HttpClientCounters& counters,
     transports::common::TlsContextPtr tls) {
     using Mode = Http2Courier::Mode;
+    if (url.is_coap()) {
+        return std::make_unique<transports::coap::CoapCourier>(
+            worker, coap_settings(upstream, url, limits), counters);
+    }
     if (url.is_tcp()) {
         return std::make_unique<TcpCourier>(
             worker, tcp_settings(upstream, url, limits, std::move(tls)), clock, counters);

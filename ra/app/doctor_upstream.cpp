@@ -110,7 +110,9 @@ Finding judge_status(const RejectedByTransport& rejected, const config::Url& url
                    "is it a CMP server, and does it know this framing (tcp_framing)? Its log says "
                    "why");
     }
-    const std::string found = "it answers HTTP status " + std::to_string(rejected.status);
+    const std::string found =
+        (url.is_coap() ? "it answers what HTTP calls status " : "it answers HTTP status ") +
+        std::to_string(rejected.status);
     switch (rejected.status) {
         case 401:
         case 403:

@@ -34,7 +34,8 @@ public:
         for (const config::Url& url : upstream.urls) {
             couriers_.push_back(make_courier(worker, clock, upstream, url, limits, counters, tls));
             if (url.is_secure()) secure_.push_back(couriers_.back().get());
-            names_.push_back(std::make_unique<NameCache>(worker, url.host, url.port));
+            names_.push_back(
+                url.is_coap() ? nullptr : std::make_unique<NameCache>(worker, url.host, url.port));
             urls.push_back(couriers_.back().get());
         }
         upstream::ClientSettings settings;
@@ -86,8 +87,13 @@ public:
 
 private:
     asio::awaitable<bool> connects(BootTime until) {
-        for (const auto& name : names_) {
-            const auto addresses = co_await name->lookup(until);
+        for (std::size_t url = 0; url < names_.size(); ++url) {
+            if (names_[url] == nullptr) {
+                const bool there = co_await couriers_[url]->probe(until);
+                if (there) co_return true;
+                continue;
+            }
+            const auto addresses = co_await names_[url]->lookup(until);
             for (const auto& address : addresses) {
                 const auto stream =
                     co_await transports::common::connect_to(worker_, address, until);
@@ -103,7 +109,7 @@ private:
     WorkerParts::Reached& reached_;
     std::vector<std::unique_ptr<transports::http1::TlsCourier>> couriers_;
     std::vector<transports::http1::TlsCourier*> secure_;  // of them
-    std::vector<std::unique_ptr<NameCache>> names_;       // for connects()
+    std::vector<std::unique_ptr<NameCache>> names_;  // for connects(); null: it has to be asked
     std::unique_ptr<upstream::Client> client_;
 };
 

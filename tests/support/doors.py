@@ -78,7 +78,7 @@ class TcpDoor(Door):
         for number, label in enumerate(ways()):
             name = self.listener if number == 0 else f"{self.listener}-{label}"
             self.ports[label] = int(gateway.wait_for(
-                rf'"event":"listening","listener":"{name}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1])
+                rf'"event":"listening","listener":"{re.escape(name)}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1])
         self.port = next(iter(self.ports.values()))
         self.tls = ssl.create_default_context(cafile=str(world.tls_root)) if self.scheme == "tcps" else None
 
@@ -169,6 +169,8 @@ def ways():
         Way("tcp", "tcp", "tcp://127.0.0.1:{port}"),
         Way("tcp-2510", "tcp", "tcp://127.0.0.1:{port}", 'tcp_framing = "rfc2510"'),
         Way("tcps", "tcps", "tcps://localhost:{port}", TLS),
+        Way("coap", "coap", "coap://127.0.0.1:{port}" + PATH),
+        Way("coap+tcp", "coap+tcp", "coap+tcp://127.0.0.1:{port}" + PATH),
         Way("labca", None, "labca:"),
     ]
     return {way.name: way for way in every}

@@ -246,7 +246,7 @@ bool CoapCourier::ask(Running& running, const Conversation::Ask& ask) {
     if (ask.block1) good = good && add_uint(pdu.get(), COAP_OPTION_BLOCK1, ask.block1->value());
     if (ask.size1) good = good && add_uint(pdu.get(), COAP_OPTION_SIZE1, *ask.size1);
     if (!ask.echo.empty()) add(kEcho, ask.echo);
-    if (ask.block1 || ask.block2) add(kRequestTag, running.tag);
+    add(kRequestTag, running.tag);
     if (!ask.payload.empty())
         good = good && coap_add_data(pdu.get(), ask.payload.size(), ask.payload.data()) != 0;
     if (!good) return false;

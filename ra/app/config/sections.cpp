@@ -274,9 +274,17 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
                 if (!url.path.empty() && url.path != "/")
                     throw std::invalid_argument("there are no paths over tcp");
                 if (url.port == 0) throw std::invalid_argument("port 0 is nobody's");
+            } else if (url.scheme == "coap" || url.scheme == "coap+tcp") {
+                if (url.port == 0) throw std::invalid_argument("port 0 is nobody's");
+            } else if (url.is_coap()) {
+                throw std::invalid_argument(url.scheme +
+                                            " is not in this build for an upstream; it has coap "
+                                            "and coap+tcp");
             } else if (!url.is_http()) {
                 throw std::invalid_argument(not_in_this_build(
-                    url, "http(s)://HOST:PORT/PATH, tcp(s)://HOST:PORT and labca:"));
+                    url,
+                    "http(s):// and coap(+tcp)://HOST:PORT/PATH, tcp(s)://HOST:PORT and "
+                    "labca:"));
             }
             upstream.urls.push_back(std::move(url));
         });

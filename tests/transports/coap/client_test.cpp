@@ -93,6 +93,15 @@ TEST_SUITE("transports/coap") {
         }
     }
 
+    TEST_CASE("CoapCourier: the answer comes in blocks, the request did not") {
+        CoapFixture server{[](const ra::Arrival&) { return answer(text_of(1500)); }};
+        ClientFixture client{server.server->port()};
+        const std::string body = text_of(900);
+        CHECK((content_of(client.send(body)) == text_of(1500)));
+        server.exchange.delay = 700ms;
+        CHECK((content_of(client.send(body)) == text_of(1500)));
+    }
+
     TEST_CASE("CoapCourier: many at a time share one session") {
         CoapFixture server{echo, {}, 100ms};
         ClientFixture client{server.server->port()};
