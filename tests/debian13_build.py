@@ -22,10 +22,9 @@ from debian13 import Skip, cache, tree  # noqa: E402
 
 SKIPPED = 77
 BOOTSTRAP_SECONDS = 480
-# conf/packages.sh says what these are; here they have the names of Debian 13.
-PACKAGES = ("clang-19 lld-19 cmake ninja-build ccache pkg-config libboost1.83-dev libssl-dev libnghttp2-dev libcoap3-dev libcli11-dev "
-            "libspdlog-dev libtoml11-dev prometheus-cpp-dev libsqlite3-dev libsystemd-dev openssl doctest-dev "
-            "libclang-rt-19-dev git python3 softhsm2 pkcs11-provider").split()
+# What building wants (conf/packages.sh), by the names of Debian 13; and what is run there.
+RENAMED = {"libboost1.81-dev": "libboost1.83-dev"}
+MORE = "doctest-dev libclang-rt-19-dev git python3 softhsm2 pkcs11-provider".split()
 TARGETS = ["cmpgate", "cmpgate_labca_server", "test_ra_crypto", "test_ra_cmp"]
 # In the tree: the sources, read only; what is built; the compiler's cache.
 MOUNT = """\
@@ -41,6 +40,12 @@ exec chroot {tree} /usr/bin/env -i PATH=/usr/sbin:/usr/bin HOME=/tmp LANG=C.UTF-
     CCACHE_DIR=/ccache CCACHE_BASEDIR=/source CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=1G SOURCE_DATE_EPOCH={epoch} \\
     sh -c "$0"
 """
+
+
+def packages():
+    said = subprocess.run(["bash", "-c", 'source conf/packages.sh && echo "${CMPGATE_BUILD_PACKAGES[@]}"'], cwd=ROOT,
+                          capture_output=True, text=True, check=True).stdout
+    return [RENAMED.get(name, name) for name in said.split()] + MORE
 
 
 def mounted(system, build, command, check=True, seconds=None):
@@ -76,7 +81,7 @@ def main():
     try:
         if os.geteuid() != 0:
             raise Skip("debootstrap and chroot need root")
-        system = tree(PACKAGES, BOOTSTRAP_SECONDS)
+        system = tree(packages(), BOOTSTRAP_SECONDS)
         if arguments.shell:
             sys.exit(mounted(system, build, arguments.shell, check=False))
         # What is tested is behaviour; -O1 compiles in two thirds of the time.
