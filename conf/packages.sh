@@ -6,7 +6,7 @@
 CMPGATE_BUILD_PACKAGES=(
     clang-19 lld-19 cmake ninja-build ccache pkg-config
     libboost1.81-dev libssl-dev libnghttp2-dev libcli11-dev libspdlog-dev libtoml11-dev prometheus-cpp-dev
-    libsqlite3-dev libsystemd-dev libcoap3-dev openssl
+    libsqlite3-dev libsystemd-dev libcoap3-dev libmimetic-dev openssl
 )
 
 # What the tests need beyond that: the test framework, peers and tools.

@@ -30,7 +30,7 @@ MAY_INCLUDE = {
     "transports/coap": SEAM + ["transports/common", "transports/http1"],
     "transports/tcp": SEAM + ["transports/common", "transports/http1"],
     "transports/file": SEAM + ["transports/common"],
-    "transports/mail": SEAM + ["transports/common"],
+    "transports/mail": ["ra/base"],
     "ra/app": [""],
     "tests": [""],
 }
@@ -40,6 +40,7 @@ LIBRARY_ONLY_IN = {
     r"openssl/": [r"ra/crypto/", r"transports/common/", r"ra/app/.*version.*\.cpp$"],
     r"prometheus/": [r"metrics/.*\.cpp$"],
     r"nghttp2/": [r"transports/http2/"],
+    r"mimetic": [r"transports/mail/.*\.cpp$"],
     r"coap\d*/": [r"transports/coap/"],
     r"sqlite3": [r"ra/store/"],
     r"hiredis": [r"ra/store/"],

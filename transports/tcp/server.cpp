@@ -141,11 +141,26 @@ asio::awaitable<TcpServer::Next> TcpServer::answer_message(ByteStream& stream, S
     arrival.deadline = ra::BootClock::now() + settings_.exchange_time;
     worker_.random().fill(arrival.trace.octets);
     counters_.requests.add();
+    // Without promises nobody but this connection can ask for the answer.
+    if (!settings_.poll_after) {
+        ra::Reply answered = ra::Overloaded{};
+        try {
+            answered = co_await exchange_.exchange(std::move(arrival));
+        } catch (...) {
+            worker_.report("exchange", std::current_exception());
+        }
+        co_return co_await reply(stream, frame, answered);
+    }
+    co_return co_await wait_or_promise(stream, session, frame, std::move(arrival),
+                                       *settings_.poll_after);
+}
 
+asio::awaitable<TcpServer::Next> TcpServer::wait_or_promise(ByteStream& stream, Session& session,
+                                                            Frame& frame, ra::Arrival arrival,
+                                                            std::chrono::milliseconds poll_after) {
     const auto pending = std::make_shared<Pending>(*this);
     worker_.tasks().spawn("tcp exchange", run(pending, std::move(arrival)));
-    if (!pending->reply)
-        (void)co_await pending->wakeup.wait(ra::BootClock::now() + settings_.poll_after);
+    if (!pending->reply) (void)co_await pending->wakeup.wait(ra::BootClock::now() + poll_after);
     while (!pending->reply) {
         // Of who ends nobody can ask later.
         if (!ending())

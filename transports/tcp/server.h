@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -33,9 +34,10 @@ struct TcpServerSettings {
     std::chrono::milliseconds receive_time{15'000};   // first to last octet of a frame
     std::chrono::milliseconds send_time{15'000};      // an answer the peer does not take
     std::chrono::milliseconds exchange_time{60'000};  // an arrival's deadline
-    std::chrono::milliseconds poll_after{20'000};     // then the client is told to poll
-    std::chrono::seconds check_back{5};               // and when
-    unsigned max_misses = 5;                          // polls for references nobody has
+    /// Then the client is told to poll; nullopt: it waits for its answer.
+    std::optional<std::chrono::milliseconds> poll_after;
+    std::chrono::seconds check_back{5};  // and when
+    unsigned max_misses = 5;             // polls for references nobody has
 };
 
 /// CMP directly over TCP on one worker, both framings (spec 03 section 4): answers strictly in the
@@ -71,6 +73,9 @@ private:
     boost::asio::awaitable<Next> answer(common::ByteStream& stream, Session& session, Frame& frame);
     boost::asio::awaitable<Next> answer_message(common::ByteStream& stream, Session& session,
                                                 Frame& frame);
+    boost::asio::awaitable<Next> wait_or_promise(common::ByteStream& stream, Session& session,
+                                                 Frame& frame, ra::Arrival arrival,
+                                                 std::chrono::milliseconds poll_after);
     boost::asio::awaitable<Next> answer_poll(common::ByteStream& stream, Session& session,
                                              Frame& frame);
     static boost::asio::awaitable<void> run(std::shared_ptr<Pending> pending, ra::Arrival arrival);
