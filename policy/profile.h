@@ -147,6 +147,9 @@ struct Profile {
     Treatments treatments;
     Amendments amend;
     bool orig_pki_message = false;  // what is re-protected carries the received message
+    /// Its devices verify what this gateway says for itself: it may tell them to wait, also where
+    /// the CA's own answer goes to them unchanged (S-47).
+    bool ee_trusts_ra = false;
     std::string upstream;
     bool ca_knows_secrets = false;  // of the upstream: it can verify the devices' MACs itself
     std::uint64_t generation = 0;   // of the configuration it came from

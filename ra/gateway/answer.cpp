@@ -12,6 +12,7 @@ asio::awaitable<Outcome<Bytes>> protect_answer(const cmp::PKIMessage& answer, co
     crypto::Unprotected out;
     out.header = same_header(answer.header, now);
     out.header.recipient = recipient;
+    if (!protection.recip_nonce.empty()) out.header.recip_nonce = protection.recip_nonce;
     out.header.recip_kid = {};  // a name of the CA's for our key
     out.more_certs = answer.extra_certs;
     Bytes body;

@@ -11,6 +11,9 @@ namespace ra::gateway {
 struct AnswerProtection {
     VerifiedMacPtr mac;
     crypto::CredentialPtr credential;
+    /// Instead of the CA's recipNonce: after a delay of ours the last pollReq's, which is
+    /// all that some clients compare with. Empty: as it is.
+    ByteView recip_nonce{};
 };
 
 /// The CA's answer, matched, for a device that cannot verify the CA: its body, pvno, transactionID,

@@ -80,6 +80,10 @@ asio::awaitable<Reply> Gateway::exchange(Arrival arrival) {
         describe(outcome.error(), progress.ended);
         const bool may_sign = progress.authentic || spend_signature();
         reply = co_await build_error_reply(progress, outcome.error(), may_sign, services_);
+        // An announcement has no answer, a refused one neither (RFC 9811 3.5).
+        if (progress.ended.request && cmp::is_announcement(*progress.ended.request) &&
+            !std::holds_alternative<Overloaded>(reply))
+            reply = NotCmp{};
     }
     if (progress.held) {
         const BootTime now = services_.clock.boot_now();

@@ -7,6 +7,7 @@
 
 namespace ra::gateway {
 
+struct Announcer;
 class SecretGate;
 
 /// What the gateway needs, all outliving it; one set a worker (Store, Inventory and Audit are
@@ -20,9 +21,10 @@ struct Services {
     Timers& timers;
     Random& random;
     crypto::ChainVerifier& chains;
-    SecretGate* secrets = nullptr;  // shared; null: no MAC verifies
-    CpuPool* kdf_pool = nullptr;    // for slow key derivations; null: cpu
-    KdfLane* kdf = nullptr;         // the gateway's own, which it sets
+    SecretGate* secrets = nullptr;   // shared; null: no MAC verifies
+    CpuPool* kdf_pool = nullptr;     // for slow key derivations; null: cpu
+    KdfLane* kdf = nullptr;          // the gateway's own, which it sets
+    Announcer* announcer = nullptr;  // shared; null: nobody may announce anything
 };
 
 /// The gateway of one worker: takes a message from a device through origin, POP, policy, upstream

@@ -84,7 +84,8 @@ Outcome<void> match_header(const cmp::PKIMessage& answer, const Asked& asked, Qu
     if (!header.recip_nonce) return fault("answer-recip-nonce", "recipNonce is missing");
     // After a delay both nonces are right.
     const bool of_delayed = asked.type == BodyType::pollReq &&
-                            equal_secret(*header.recip_nonce, asked.record.first_nonce);
+                            (equal_secret(*header.recip_nonce, asked.record.first_nonce) ||
+                             equal_secret(*header.recip_nonce, asked.record.parked_nonce));
     if (!of_delayed && !equal_secret(*header.recip_nonce, asked.sender_nonce)) {
         return fault("answer-recip-nonce", "recipNonce is not the request's senderNonce");
     }

@@ -56,6 +56,9 @@ struct Record {
     ShortBytes ee_nonce;     // last senderNonce of the EE
     ShortBytes first_nonce;  // senderNonce of the first (delayed) request
     ShortBytes ca_nonce;     // last senderNonce of the CA
+    /// senderNonce of the message the upstream holds and will answer later, while we tell the
+    /// device to wait: with the transactionID it names that message there. Empty: none.
+    ShortBytes parked_nonce;
     std::int64_t cert_req_id = 0;
     bool implicit_confirm_requested = false;
     policy::Treatment treatment = policy::Treatment::forward;  // of all its messages (S-06)
@@ -181,17 +184,34 @@ struct UpstreamMessage {
     std::string_view label;
     Deadline deadline{};
     TraceId trace;
+    std::string_view ticket;  // names it at an upstream that answers later; else empty
 };
 struct Answered {
     Bytes der;
     std::uint8_t url = 0;  // which of the upstream's URLs answered
 };
-using SubmitResult = std::variant<Answered, NotSent, Unknown, RejectedByTransport>;
+/// It has the message and will answer later: collect().
+struct Pending {};
+using SubmitResult = std::variant<Answered, NotSent, Unknown, RejectedByTransport, Pending>;
 
 /// A CA, or the next RA. One object per worker.
 struct Upstream {
     virtual ~Upstream() = default;
     virtual asio::awaitable<SubmitResult> submit(UpstreamMessage message) = 0;
+
+    /// Of an upstream that answers later (UpstreamSettings::check_after). The answer to a message
+    /// it has, which stays there: Answered, Pending, or Unknown: it has neither message nor answer
+    /// any more, as far as can be seen.
+    virtual asio::awaitable<SubmitResult> collect(std::string_view /*ticket*/) {
+        co_return Unknown{"ticket"};
+    }
+    /// What collect() brought was used (`refused_by` empty), or is none of the CA's answers, by
+    /// this rule: another one may still come.
+    virtual asio::awaitable<void> settle(std::string_view /*ticket*/,
+                                         std::string_view /*refused_by*/) {
+        co_return;
+    }
+
     /// Closes idle connections, lets open exchanges end.
     virtual void close() noexcept {}
     /// Something of it could not be reached when last tried: tend() is to be called every second.

@@ -58,12 +58,6 @@ void describe(const Failure& failure, Ended& ended) {
     std::visit(Describe{ended}, failure);
 }
 
-namespace {
-
-constexpr std::uint8_t kLowestPvno = 2;
-constexpr std::uint8_t kHighestPvno = 3;
-
-/// The answer that carries a fault of the request's body; nullopt: it has none.
 std::optional<BodyType> specific_response(BodyType request) noexcept {
     switch (request) {
         case BodyType::ir:
@@ -83,6 +77,11 @@ std::optional<BodyType> specific_response(BodyType request) noexcept {
     }
 }
 
+namespace {
+
+constexpr std::uint8_t kLowestPvno = 2;
+constexpr std::uint8_t kHighestPvno = 3;
+
 Bytes build_body(const Progress& progress, const Failure& failure, PKIFailureInfo info) {
     // The reason stays in our log; the trace id leads to it.
     const std::string text =
@@ -97,19 +96,36 @@ Bytes build_body(const Progress& progress, const Failure& failure, PKIFailureInf
     return cmp::build_error_body(status);
 }
 
-/// Our own answer under the request's MAC, else signed; empty: no protection could be made.
-asio::awaitable<Bytes> build_protected(const Progress& progress,
-                                       const crypto::Credential* credential,
-                                       const crypto::Unprotected& message, const Services& services,
-                                       bool& overloaded) {
+crypto::Unprotected own_message(const Progress& progress, ByteView body, ByteView sender_nonce,
+                                WallTime now) {
+    crypto::Unprotected out;
+    cmp::HeaderFields& fields = out.header;
+    fields.pvno = std::min(std::max(progress.pvno, kLowestPvno), kHighestPvno);
+    fields.recipient = progress.sender;
+    fields.message_time = now;
+    fields.transaction_id = progress.transaction_id;
+    fields.sender_nonce = sender_nonce;
+    fields.recip_nonce = progress.sender_nonce;
+    out.body[0] = body;
+    return out;
+}
+
+}  // namespace
+
+asio::awaitable<OwnAnswer> build_own_answer(const Progress& progress, ByteView body,
+                                            ByteView sender_nonce,
+                                            const crypto::Credential* credential,
+                                            const Services& services) {
+    const crypto::Unprotected message =
+        own_message(progress, body, sender_nonce, services.clock.wall_now());
     if (progress.mac != nullptr) {
         auto made = protect_with(*progress.mac, message);
-        co_return made ? std::move(*made) : Bytes{};
+        co_return OwnAnswer{made ? std::move(*made) : Bytes{}, false};
     }
-    if (credential == nullptr) co_return Bytes{};
+    if (credential == nullptr) co_return OwnAnswer{};
     auto made = co_await sign(services.cpu, *credential, message);
-    overloaded = !made && std::holds_alternative<Busy>(made.error());
-    co_return made ? std::move(*made) : Bytes{};
+    const bool overloaded = !made && std::holds_alternative<Busy>(made.error());
+    co_return OwnAnswer{made ? std::move(*made) : Bytes{}, overloaded};
 }
 
 /// The one whose answers this transaction has seen, else the current one.
@@ -121,8 +137,6 @@ crypto::CredentialPtr reply_credential(const Progress& progress) {
     return pinned != nullptr ? pinned : settings.reply_credential;
 }
 
-}  // namespace
-
 asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure& failure,
                                          bool may_sign, const Services& services) {
     if (std::holds_alternative<Busy>(failure)) co_return Overloaded{};
@@ -132,21 +146,14 @@ asio::awaitable<Reply> build_error_reply(const Progress& progress, const Failure
     const crypto::CredentialPtr credential = may_sign ? reply_credential(progress) : nullptr;
 
     const Bytes nonce = services.random.octets(16);
-    crypto::Unprotected out;
-    cmp::HeaderFields& fields = out.header;
-    fields.pvno = std::min(std::max(progress.pvno, kLowestPvno), kHighestPvno);
-    fields.recipient = progress.sender;
-    fields.message_time = services.clock.wall_now();
-    fields.transaction_id = progress.transaction_id;
-    fields.sender_nonce = nonce;
-    fields.recip_nonce = progress.sender_nonce;
-    out.body[0] = body;
-
-    bool overloaded = false;
-    Bytes der = co_await build_protected(progress, credential.get(), out, services, overloaded);
-    if (overloaded) co_return Overloaded{};
+    OwnAnswer made = co_await build_own_answer(progress, body, nonce, credential.get(), services);
+    if (made.overloaded) co_return Overloaded{};
+    Bytes der = std::move(made.der);
     // better an unprotected error than none.
-    if (der.empty()) der = cmp::build_pki_message(cmp::build_header(fields), body, {}, {});
+    if (der.empty()) {
+        const auto bare = own_message(progress, body, nonce, services.clock.wall_now());
+        der = cmp::build_pki_message(cmp::build_header(bare.header), body, {}, {});
+    }
 
     if (std::holds_alternative<Error>(failure) && progress.transaction_id.empty()) {
         co_return NotCmp{NotCmp::Why::malformed, std::move(der)};

@@ -62,6 +62,22 @@ struct Progress {
     void took(const cmp::Salvage& salvage);
 };
 
+/// A message of our own for the device: under the MAC of the request, else under `credential`.
+struct OwnAnswer {
+    Bytes der;                // empty: no protection could be made
+    bool overloaded = false;  // because there was no room to sign
+};
+[[nodiscard]] asio::awaitable<OwnAnswer> build_own_answer(const Progress& progress, ByteView body,
+                                                          ByteView sender_nonce,
+                                                          const crypto::Credential* credential,
+                                                          const Services& services);
+
+/// The one whose answers this transaction has seen, else the current one.
+[[nodiscard]] crypto::CredentialPtr reply_credential(const Progress& progress);
+
+/// The answer that carries a fault of the request's body; nullopt: it has none.
+[[nodiscard]] std::optional<cmp::BodyType> specific_response(cmp::BodyType request) noexcept;
+
 /// The answer to a failure (R-030..R-045): in the specific response where the body is at fault,
 /// else `error`; protected by the MAC of the request, else by the RA's credential unless there is
 /// none or the budget for unauthenticated peers is used up (`may_sign` false). NotCmp where not

@@ -37,6 +37,8 @@ asio::awaitable<Outcome<Reply>> Relay::run(Arrival arrival) {
         co_return Failure{parsed.error()};
     }
     progress_.took(parsed->message());
+    if (cmp::is_announcement(parsed->message().type))
+        co_return announce(parsed->message(), arrival);
     if (auto header = policy::check_header(parsed->message(), settings_.limits); !header) {
         co_return Failure{std::move(header).error()};
     }
@@ -92,7 +94,8 @@ asio::awaitable<Outcome<Reply>> Relay::carry_on(policy::AuthenticMessage message
         auto now = co_await settled(key, *found);
         lap(Stage::store);
         if (!now) co_return std::move(now).error();
-        if (found->record.request_digest == digest_) co_return repeat(found->record);
+        if (found->record.request_digest == digest_)
+            co_return co_await repeat_or_resume(key, std::move(*found));
         if (!is_follow_up(type)) {
             co_return Failure{Refuse{"transaction-id-in-use", PKIFailureInfo::transactionIdInUse,
                                      "another message of this principal had it"}};
@@ -202,6 +205,7 @@ asio::awaitable<Outcome<void>> Relay::begin(const TransactionKey& key,
     record.payer = request.origin().payer;
     record.treatment = policy::choose_treatment(request);
     pin_credentials(record);
+    if (parks(record.upstream)) record.parked_nonce = progress_.sender_nonce;
     record.sent_as_cr = message.type == BodyType::p10cr && amended_.has_value();
     if (record.verified && (cmp::is_cert_request(message.type) || message.type == BodyType::p10cr ||
                             message.type == BodyType::rr)) {
@@ -278,6 +282,8 @@ asio::awaitable<Outcome<void>> Relay::follow_up(const TransactionKey& key, Versi
     record.ee_nonce = progress_.sender_nonce;
     // A certConf may be delayed as well; then its nonce is the one R-103 speaks of.
     if (message.type == BodyType::certConf) record.first_nonce = progress_.sender_nonce;
+    const bool polls_us = message.type == BodyType::pollReq && !record.parked_nonce.empty();
+    if (!polls_us && parks(record.upstream)) record.parked_nonce = progress_.sender_nonce;
     record.expires = services_.clock.boot_now() + settings_.open_time;
     const AdvanceResult result = co_await services_.store.advance(key, found.version, record);
     const auto* const advanced = std::get_if<Advanced>(&result);

@@ -55,7 +55,29 @@ private:
     [[nodiscard]] const UpstreamSettings* upstream_settings(const std::string& name) const noexcept;
     asio::awaitable<Outcome<Treated>> treat_for(const policy::ProvenRequest& request,
                                                 const UpstreamSettings& upstream);
-    asio::awaitable<Outcome<Answered>> submit(cmp::BodyType type, ByteView der);
+    /// nullopt: the upstream will answer later.
+    asio::awaitable<Outcome<std::optional<Answered>>> submit(cmp::BodyType type, ByteView der);
+    asio::awaitable<Outcome<std::optional<Answered>>> send(const policy::ProvenRequest& request,
+                                                           const UpstreamSettings& upstream);
+    asio::awaitable<Outcome<Reply>> deliver(const policy::ProvenRequest& request,
+                                            const Arrival& arrival,
+                                            const UpstreamSettings& upstream, Answered answered);
+
+    /// What a CA announces (announce.cpp).
+    Outcome<Reply> announce(const cmp::PKIMessage& message, const Arrival& arrival);
+
+    // Delays that this gateway starts (relay_delay.cpp).
+    [[nodiscard]] bool parks(const std::string& upstream) const noexcept;
+    Outcome<void> check_delay(const policy::Profile& profile) const;
+    [[nodiscard]] Upstream* way_of(const Record& record) const noexcept;
+    asio::awaitable<Outcome<Reply>> poll_parked(const policy::ProvenRequest& request,
+                                                const Arrival& arrival,
+                                                const UpstreamSettings& upstream);
+    asio::awaitable<Outcome<Reply>> tell_to_wait(Bytes body, std::string_view decision);
+    asio::awaitable<Outcome<Reply>> say_waiting();
+    asio::awaitable<Outcome<Reply>> say_not_yet(const cmp::PKIMessage& poll,
+                                                const UpstreamSettings& upstream);
+    asio::awaitable<Outcome<Reply>> repeat_or_resume(const TransactionKey& key, Versioned found);
     [[nodiscard]] crypto::CredentialPtr pinned_credential(const crypto::CredentialPtr& current,
                                                           const crypto::Sha256& digest) const;
     asio::awaitable<Outcome<Bytes>> answer_with(MatchedResponse& matched);
@@ -78,6 +100,7 @@ private:
     crypto::Sha256 digest_{};                  // of ProtectedPart
     std::optional<MacFacts> mac_;              // of a request whose MAC verified
     std::optional<cmp::ParsedMessage> outer_;  // nested single the message came in
+    bool own_delay_ = false;                   // what is answered now had been told to wait, by us
     std::optional<policy::Amended> amended_;   // what policy made of it
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ra/gateway/answer.h"
+#include "ra/gateway/delay.h"
 #include "ra/gateway/mac_keys.h"
 #include "ra/gateway/relay.h"
 #include "ra/gateway/secret_gate.h"
@@ -21,32 +22,48 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
     }
     progress_.ended.upstream = upstream->name;
 
-    auto treated = co_await treat_for(request, *upstream);
-    if (!treated) co_return std::move(treated).error();
-    auto answered = co_await submit(message.type, treated->der());
+    if (message.type == BodyType::pollReq && !progress_.held->record.parked_nonce.empty())
+        co_return co_await poll_parked(request, arrival, *upstream);
+    auto answered = co_await send(request, *upstream);
     if (!answered) co_return std::move(answered).error();
+    if (!*answered && message.type == BodyType::pollReq)
+        co_return co_await say_not_yet(message, *upstream);  // the CA delays, too
+    if (!*answered) co_return co_await say_waiting();
+    co_return co_await deliver(request, arrival, *upstream, std::move(**answered));
+}
 
+asio::awaitable<Outcome<std::optional<Answered>>> Relay::send(const policy::ProvenRequest& request,
+                                                              const UpstreamSettings& upstream) {
+    if (upstream.check_after) {
+        if (auto may = check_delay(request.profile()); !may) co_return std::move(may).error();
+    }
+    auto treated = co_await treat_for(request, upstream);
+    if (!treated) co_return std::move(treated).error();
+    co_return co_await submit(request.message().type, treated->der());
+}
+
+/// The CA's answer, if it is one, to the device.
+asio::awaitable<Outcome<Reply>> Relay::deliver(const policy::ProvenRequest& request,
+                                               const Arrival& arrival,
+                                               const UpstreamSettings& upstream,
+                                               Answered answered) {
     // The answer is there: whatever is wrong with it, the request was sent.
     progress_.held->on_failure = OnFailure::finish;
-    if (progress_.with_digests) progress_.ended.digests.answered = crypto::sha256(answered->der);
-    progress_.held->record.url = answered->url;
-    Asked asked{message.type,
-                progress_.held->record,
-                progress_.transaction_id,
-                progress_.sender_nonce,
-                request.profile(),
-                *upstream,
+    if (progress_.with_digests) progress_.ended.digests.answered = crypto::sha256(answered.der);
+    progress_.held->record.url = answered.url;
+    Asked asked{request.message().type,  progress_.held->record, progress_.transaction_id,
+                progress_.sender_nonce,  request.profile(),      upstream,
                 request.origin().subject};
     AnswerKey answer_key;
     if (progress_.mac != nullptr &&
         !policy::replaces_protection(progress_.held->record.treatment)) {
         asked.under_secret = true;
-        answer_key = co_await derive_answer_key(services_, answered->der, progress_.mac,
+        answer_key = co_await derive_answer_key(services_, answered.der, progress_.mac,
                                                 request.profile().origin.mac_limits,
                                                 settings_.limits, arrival.peer, progress_.deadline);
         asked.answer_key = answer_key.get();
     }
-    auto matched = match_response(std::move(answered->der), asked, settings_, services_.chains);
+    auto matched = match_response(std::move(answered.der), asked, settings_, services_.chains);
     if (!matched) co_return std::move(matched).error();
     progress_.ended.answer = matched->parsed->type;
     progress_.ended.quirks = matched->quirks;
@@ -54,6 +71,7 @@ asio::awaitable<Outcome<Reply>> Relay::forward(const policy::ProvenRequest& requ
         auto stock = co_await take_stock(*matched, request.authentic());
         if (!stock) co_return std::move(stock).error();
     }
+    progress_.held->record.parked_nonce = {};
     co_return co_await conclude(std::move(*matched));
 }
 
@@ -67,10 +85,10 @@ const UpstreamSettings* Relay::upstream_settings(const std::string& name) const 
     return nullptr;
 }
 
-asio::awaitable<Outcome<Answered>> Relay::submit(BodyType type, ByteView der) {
+asio::awaitable<Outcome<std::optional<Answered>>> Relay::submit(BodyType type, ByteView der) {
     Held& held = *progress_.held;
-    const auto upstream = pinned_->upstreams.find(held.record.upstream);
-    if (upstream == pinned_->upstreams.end()) {
+    Upstream* const upstream = way_of(held.record);
+    if (upstream == nullptr) {
         co_return Failure{UpstreamFault{"no-upstream", PKIFailureInfo::systemFailure,
                                         held.record.upstream, false}};
     }
@@ -82,14 +100,17 @@ asio::awaitable<Outcome<Answered>> Relay::submit(BodyType type, ByteView der) {
     out.label = held.record.label;
     out.deadline = progress_.deadline;
     out.trace = progress_.ended.trace;
+    const std::string ticket = ticket_of(progress_.transaction_id, held.record.parked_nonce);
+    out.ticket = ticket;
 
     if (progress_.with_digests) progress_.ended.digests.forwarded = crypto::sha256(out.der);
     const BootTime sent_at = services_.clock.boot_now();
-    SubmitResult result = co_await upstream->second->submit(std::move(out));
+    SubmitResult result = co_await upstream->submit(std::move(out));
     lap(Stage::upstream);
     progress_.ended.upstream_wait = progress_.lapped - sent_at;
 
     if (auto* answered = std::get_if<Answered>(&result)) co_return std::move(*answered);
+    if (std::holds_alternative<Pending>(result)) co_return std::nullopt;
     if (auto* rejected = std::get_if<RejectedByTransport>(&result)) {
         // A PKIMessage may come with any status (RFC 9811 3.1); it is judged like any other.
         if (!rejected->der.empty()) co_return Answered{std::move(rejected->der), held.record.url};
@@ -143,6 +164,7 @@ asio::awaitable<Outcome<Bytes>> Relay::answer_with(MatchedResponse& matched) {
         co_return std::move(matched.parsed).release();
     AnswerProtection protection;
     protection.mac = progress_.mac;
+    if (own_delay_) protection.recip_nonce = progress_.sender_nonce;
     protection.credential = pinned_credential(settings_.reply_credential, record.answer_credential);
     auto made = co_await protect_answer(matched.parsed.message(), record, progress_.sender,
                                         protection, services_.clock.wall_now(), services_.cpu);

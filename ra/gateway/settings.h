@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,11 @@ struct UpstreamSettings {
     crypto::CredentialPtr credential;              // signs what is ours towards it; null: none
     std::vector<crypto::CertificatePtr> ca_pubs;   // what it may deliver as trust anchor (S-13)
     std::chrono::seconds max_check_after{86'400};  // longer waits are refused (S-13)
-    Quirks quirks;                                 // what is let pass of this CA; default nothing
+    /// It answers later (a spool, an air-gapped CA): what devices are told to wait, and then to
+    /// poll. nullopt: it answers at once, or says itself that it does not.
+    std::optional<std::chrono::seconds> check_after;
+    std::vector<ListenerId> announces_on;  // it may announce through these (RFC 9811 3.5)
+    Quirks quirks;                         // what is let pass of this CA; default nothing
 };
 
 /// How a credential of ours gets its next certificate (renewal.h).

@@ -14,7 +14,7 @@ constexpr std::uint8_t kOpen = 1, kFinished = 2;  // forms of a transaction
 constexpr std::uint8_t kOrphan = 1, kSecret = 1, kCertifiedKey = 1, kRevoked = 1;
 // Flags of a transaction.
 constexpr std::uint8_t kImplicitConfirm = 1, kVerified = 2, kHasUse = 4, kHasPayer = 8,
-                       kSentAsCr = 16;
+                       kSentAsCr = 16, kParked = 32;
 // Of a secret.
 constexpr std::uint8_t kGenerated = 1, kLocked = 2, kExpires = 4, kCounted = 8;
 
@@ -80,6 +80,7 @@ bool unpack_open(Unpacker& from, Record& record, std::uint8_t flags, const Store
         return false;
     record.url = from.number<std::uint8_t>();
     record.expires = time.boot(from.signed_number());
+    if ((flags & kParked) != 0) record.parked_nonce = to_bytes(from.octets());
     if ((flags & kHasUse) == 0) return true;
     gateway::SecretUse& use = record.secret_use.emplace();
     if (!unpack_digest(from, use.reference)) return false;
@@ -95,7 +96,8 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
     const bool finished = record.state == State::finished;
     const int flags = (record.implicit_confirm_requested ? kImplicitConfirm : 0) |
                       (record.verified ? kVerified : 0) | (record.secret_use ? kHasUse : 0) |
-                      (record.payer ? kHasPayer : 0) | (record.sent_as_cr ? kSentAsCr : 0);
+                      (record.payer ? kHasPayer : 0) | (record.sent_as_cr ? kSentAsCr : 0) |
+                      (record.parked_nonce.empty() ? 0 : kParked);
     Packer packer;
     packer.number(finished ? kFinished : kOpen);
     pack_key(packer, key);
@@ -123,6 +125,7 @@ Bytes pack_transaction(const TransactionKey& key, const Record& record, const St
         .octets(record.answer_credential)
         .number(record.url)
         .signed_number(time.of(record.expires));
+    if (!record.parked_nonce.empty()) packer.octets(record.parked_nonce);
     if (record.secret_use) {
         packer.octets(record.secret_use->reference)
             .number(record.secret_use->generation)
