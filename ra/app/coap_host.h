@@ -67,8 +67,9 @@ public:
     [[nodiscard]] const transports::coap::CoapServerCounters& counters() const noexcept {
         return counters_;
     }
-    /// Where announcements of the CAs go.
-    [[nodiscard]] transports::common::Announcements& announcements() noexcept { return *server_; }
+    [[nodiscard]] transports::common::Announcements* audience() noexcept override {
+        return server_.get();
+    }
 
 private:
     CoapHost& host_;

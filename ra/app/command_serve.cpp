@@ -59,6 +59,7 @@ int serve(const std::string& path) {
         [&reloader](crypto::CredentialPtr credential) { reloader.renewed(std::move(credential)); });
     admin::Admin admin;
     add_operations(admin, *server, [&reloader](auto done) { reloader.ask(std::move(done)); });
+    add_mail_endpoint(admin, *server);
     add_secret_endpoints(admin, server->secrets(), clock);
     add_ledger_endpoints(
         admin, [&server = *server](std::int64_t id) { return server.clear_orphan(id); }, log,

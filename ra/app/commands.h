@@ -19,6 +19,7 @@ void add_audit(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
 void add_doctor(CLI::App& app, Run& run);
 void add_inspect(CLI::App& app, Run& run);
+void add_mail(CLI::App& app, Run& run);
 void add_reload(CLI::App& app, Run& run);
 void add_secret(CLI::App& app, Run& run);
 void add_status(CLI::App& app, Run& run);

@@ -64,6 +64,7 @@ bool examine_running(const config::AdminConfig& admin, Report& report) {
 /// An address that is taken is right while the gateway runs, and wrong while it does not.
 Finding try_listener(const config::ListenerConfig& listener, bool is_running) {
     const std::string what = "listener " + listener.name + " " + listener.url.text;
+    if (listener.url.is_file()) return {Kind::good, what, "is there, and ours", ""};
     try {
         (void)transports::common::open_listen_sockets(listener.url.host, listener.url.port, 1, 1);
         if (!is_running || listener.url.port == 0) return {Kind::good, what, "can be bound", ""};
@@ -136,7 +137,10 @@ int examine(const config::Config& config, const gateway::Settings& settings, std
         report.add(try_listener(listener, is_running));
     for (const config::UpstreamConfig& upstream : config.upstreams) {
         for (const config::Url& url : upstream.urls) {
-            if (upstream.is_lab_ca()) {
+            if (upstream.is_spool()) {
+                report.add({Kind::good, "upstream " + upstream.name,
+                            "is a spool that is there, and ours; its CA cannot be asked", ""});
+            } else if (upstream.is_lab_ca()) {
                 report.add(
                     {Kind::good, "upstream " + upstream.name, "is the lab CA in the process", ""});
             } else {

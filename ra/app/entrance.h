@@ -7,8 +7,10 @@
 
 #include "ra/app/wiring.h"
 #include "ra/app/worker_parts.h"
+#include "transports/common/announcements.h"
 #include "transports/common/listener.h"
 #include "transports/common/workers.h"
+#include "transports/file/server.h"
 
 namespace ra::app {
 
@@ -48,6 +50,13 @@ public:
     /// Of its connections on worker `index`; null: it has none.
     [[nodiscard]] virtual const transports::common::ListenerCounters* connections(
         std::size_t /*index*/) const noexcept {
+        return nullptr;
+    }
+
+    /// Who hears here what CAs announce; null: nobody.
+    [[nodiscard]] virtual transports::common::Announcements* audience() noexcept { return nullptr; }
+    /// Of its files; null: it has none.
+    [[nodiscard]] virtual const transports::file::FileServerCounters* files() const noexcept {
         return nullptr;
     }
 

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
     ra::app::add_doctor(app, run);
     ra::app::add_inspect(app, run);
     ra::app::add_secret(app, run);
+    ra::app::add_mail(app, run);
     ra::app::add_status(app, run);
     ra::app::add_reload(app, run);
     ra::app::add_bench(app, run);

@@ -19,4 +19,7 @@ using AskReload = std::function<void(std::function<void(ReloadResult)> done)>;
 /// GET /metrics, /ready, /live (view) and POST /reload (config). All outlive `admin`.
 void add_operations(admin::Admin& admin, const Server& server, AskReload ask_reload);
 
+/// POST /mail (view): one message in DER for the listener "mail:", its answer back.
+void add_mail_endpoint(admin::Admin& admin, Server& server);
+
 }  // namespace ra::app

@@ -30,8 +30,10 @@ void announce(const Server& server, const config::Config& config, Log& log) {
         "-certout new.pem";
     for (const Server::Served& served : server.served()) {
         std::cout << served.listener << '\n';
-        if (served.paths.empty())
-            std::cout << "  " << served.scheme << "://" << served.address << '\n';
+        if (served.paths.empty()) {
+            const std::string_view between = served.port != 0 ? "://" : ":";
+            std::cout << "  " << served.scheme << between << served.address << '\n';
+        }
         const bool https = served.scheme == "https";
         const bool coap = served.scheme.starts_with("coap");
         const std::string server_at = https ? "https://" + served.address : served.address;

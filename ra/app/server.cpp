@@ -8,11 +8,13 @@
 #include <future>
 #include <thread>
 
+#include "ra/app/announcements.h"
 #include "ra/app/clock_watch.h"
 #include "ra/app/coap_host.h"
 #include "ra/app/config/reload.h"
 #include "ra/app/entrance.h"
 #include "ra/app/faults.h"
+#include "ra/app/mail_entrance.h"
 #include "ra/app/renewer.h"
 #include "ra/app/server_metrics.h"
 #include "ra/app/tls_keeper.h"
@@ -67,8 +69,17 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
         [&log](std::string_view event, ByteView reference) {
             log.write(Log::Level::error, event, {{"reference", as_text(reference)}});
         });
-    const WorkerParts::Shared shared{
-        store_->store(), store_->inventory(), *secrets_, cpu_, kdf_, clock_, log_, lab_ca, trail};
+    announcements_ = std::make_unique<AnnouncementHub>(log);
+    const WorkerParts::Shared shared{store_->store(),
+                                     store_->inventory(),
+                                     *secrets_,
+                                     cpu_,
+                                     kdf_,
+                                     clock_,
+                                     log_,
+                                     *announcements_,
+                                     lab_ca,
+                                     trail};
     for (std::size_t i = 0; i < workers_.size(); ++i)
         parts_.push_back(std::make_unique<WorkerParts>(workers_[i], shared, *wiring));
     make_renewer();
@@ -77,6 +88,7 @@ Server::Server(const config::Config& config, gateway::SettingsPtr settings, Log&
     if (!inherited.empty()) {
         throw std::runtime_error("systemd hands over more sockets than there are [[listener]]s");
     }
+    announcements_->use(entrances_);
 }
 
 void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
@@ -118,6 +130,8 @@ Server::EntrancePtr Server::enter(const config::ListenerConfig& listener, const 
         if (started_) coap_->start();
         return std::make_shared<CoapEntrance>(listener, wiring, *coap_, workers_, parts_);
     }
+    if (listener.url.is_file() || listener.url.is_mail())
+        return make_entrance(listener, wiring, workers_, parts_, log_, std::nullopt);
     auto socket = std::find_if(inherited.begin(), inherited.end(),
                                [&](const Inherited& one) { return one.name == listener.name; });
     if (socket == inherited.end()) {
@@ -209,6 +223,7 @@ void Server::switch_to(const config::Config& config, gateway::SettingsPtr settin
         entrances_ = std::move(next);
         retired_.insert(retired_.end(), left.begin(), left.end());
     }
+    announcements_->use(entrances_);
     if (started_) {
         for (const EntrancePtr& one : added) one->start();
     }
@@ -299,7 +314,8 @@ std::vector<Server::Served> Server::served() const {
         if (served.address.starts_with("0.0.0.0:")) served.address.replace(0, 7, "127.0.0.1");
         if (served.address.starts_with("[::]:")) served.address.replace(0, 4, "[::1]");
         all.push_back(std::move(served));
-        if (entrance->config().url.is_tcp()) continue;
+        const config::Url& url = entrance->config().url;
+        if (!url.is_http() && !url.is_coap()) continue;
         std::vector<std::string>& paths = all.back().paths;
         paths.emplace_back(transports::http1::kWellKnown);
         for (const std::string& label : wiring_->labels) {
@@ -325,6 +341,15 @@ void Server::drain_coap(BootTime until) {
             std::any_of(retired_.begin(), retired_.end(), waited_for)))
         std::this_thread::sleep_for(kLook);
     coap_->stop();
+}
+
+void Server::mail(Bytes der, std::function<void(std::optional<Reply>)> done) {
+    const std::lock_guard lock{mutex_};
+    for (const EntrancePtr& entrance : entrances_) {
+        auto* const mail = dynamic_cast<MailEntrance*>(entrance.get());
+        if (mail != nullptr) return mail->exchange(std::move(der), std::move(done));
+    }
+    done(std::nullopt);
 }
 
 bool Server::drain(BootTime until) {

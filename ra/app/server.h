@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 
 namespace ra::app {
 
+class AnnouncementHub;
 class AuditTrail;
 class CoapHost;
 class Entrance;
@@ -67,6 +69,9 @@ public:
     /// keep (S-06); otherwise as before. False: it is the one in use already, or none of that name.
     /// As reload().
     bool replace_credential(const crypto::CredentialPtr& credential, std::uint64_t generation);
+    /// One message that came by mail, for the listener "mail:"; `done` is told the reply on a
+    /// worker, or at once that there is no such listener. Any thread.
+    void mail(Bytes der, std::function<void(std::optional<Reply>)> done);
 
     /// The store's; any thread, until this goes.
     [[nodiscard]] gateway::Secrets& secrets() noexcept { return store_->secrets(); }
@@ -133,6 +138,7 @@ private:
     boost::asio::io_context before_start_;
     std::unique_ptr<StoreHost> store_;
     std::unique_ptr<gateway::SecretGate> secrets_;
+    std::unique_ptr<AnnouncementHub> announcements_;
     ThreadCpuPool cpu_;
     ThreadCpuPool kdf_;               // key derivations: after everything else
     std::unique_ptr<CoapHost> coap_;  // null: nothing speaks CoAP. Outlives what workers run

@@ -13,6 +13,7 @@ namespace {
 using metrics::Count;
 using transports::common::ListenerCounters;
 using transports::common::TlsCounters;
+using transports::file::FileServerCounters;
 using transports::http1::HttpClientCounters;
 using transports::http1::HttpServerCounters;
 using transports::tcp::TcpServerCounters;
@@ -68,6 +69,21 @@ constexpr std::array<TcpMetric, 5> kTcpMetrics{{
     {"cmpgate_tcp_timeouts_total", "Frames not received in time.", &TcpServerCounters::timeouts},
     {"cmpgate_tcp_dropped_replies_total", "Answers whose client had gone.",
      &TcpServerCounters::dropped_replies},
+}};
+
+struct FileMetric {
+    std::string_view name, help;
+    bool gauge;
+    Count FileServerCounters::* counter;
+};
+constexpr std::array<FileMetric, 5> kFileMetrics{{
+    {"cmpgate_files_taken_total", "Files taken up.", false, &FileServerCounters::taken},
+    {"cmpgate_files_answered_total", "Answers put into out.", false, &FileServerCounters::answered},
+    {"cmpgate_files_failed_total", "Files moved to failed.", false, &FileServerCounters::failed},
+    {"cmpgate_files_under_way", "Files whose answer is not there yet.", true,
+     &FileServerCounters::under_way},
+    {"cmpgate_files_full", "1: out or failed has no room, and nothing is taken.", true,
+     &FileServerCounters::full},
 }};
 
 struct ClientMetric {
@@ -203,6 +219,13 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                 sum(workers, [&](std::size_t w) -> const Count& {
                     return parts[w]->tcp_counters(entrance->config().id).*metric.counter;
                 }));
+        }
+    }
+    for (const FileMetric& metric : kFileMetrics) {
+        for (const auto& entrance : entrances) {
+            if (entrance->files() == nullptr) continue;
+            add(metric.name, metric.help, metric.gauge, {{"listener", entrance->config().name}},
+                static_cast<double>((entrance->files()->*metric.counter).get()));
         }
     }
     for (std::size_t i = 0; i < entrances.size(); ++i) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "ra/app/config/config.h"
 #include "ra/gateway/gateway.h"
+#include "transports/file/client.h"
 
 namespace ra::app {
 
@@ -20,7 +22,8 @@ struct Wiring {
     std::vector<std::string> labels;     // of the paths that profiles name
     std::set<std::string> kept;          // upstreams whose connections go on
     std::shared_ptr<TlsKeeper> tls;      // its TLS contexts, by name
-    BootTime pinned_until{};             // what open transactions pinned before is kept till then
+    std::map<std::string, std::shared_ptr<transports::file::SpoolClient>> spools;  // by upstream
+    BootTime pinned_until{};  // what open transactions pinned before is kept till then
 };
 
 [[nodiscard]] std::shared_ptr<Wiring> make_wiring(const config::Config& config,

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "ra/app/couriers.h"
+#include "ra/app/file_upstream.h"
 #include "ra/app/tls_keeper.h"
 #include "transports/common/connector.h"
 #include "transports/http1/name_cache.h"
@@ -15,6 +16,9 @@ using transports::http1::HttpClientCounters;
 using transports::http1::NameCache;
 
 namespace {
+
+/// The CA's answer carries chains: larger than what a device may send, and no less bounded.
+constexpr std::size_t kMostOfAnAnswer = 1024 * 1024;
 
 void note(std::atomic<std::int64_t>& moment) noexcept {
     moment.store(BootClock::now().time_since_epoch().count(), std::memory_order_relaxed);
@@ -126,6 +130,10 @@ std::shared_ptr<Wiring> make_wiring(const config::Config& config, gateway::Setti
     wiring->labels.assign(labels.begin(), labels.end());
     for (const config::UpstreamConfig& upstream : config.upstreams) {
         check_urls(upstream);
+        if (upstream.is_spool()) {
+            wiring->spools[upstream.name] = std::make_shared<transports::file::SpoolClient>(
+                upstream.urls.front().directory(config.directory), kMostOfAnAnswer);
+        }
     }
     return wiring;
 }
@@ -133,6 +141,8 @@ std::shared_ptr<Wiring> make_wiring(const config::Config& config, gateway::Setti
 WorkerParts::WorkerParts(Worker& worker, const Shared& shared, const Wiring& wiring)
     : worker_{worker},
       clock_{shared.clock},
+      cpu_{shared.cpu},
+      log_{shared.log},
       lab_ca_{shared.lab_ca},
       messages_{wiring.listeners.size()},
       audit_{shared.log, messages_, wiring.listeners, shared.trail},
@@ -141,7 +151,8 @@ WorkerParts::WorkerParts(Worker& worker, const Shared& shared, const Wiring& wir
     audit_.use(wiring.listeners, quirks_of(wiring));
     gateway_ = std::make_unique<gateway::Gateway>(
         gateway::Services{shared.store, shared.inventory, audit_, shared.cpu, shared.clock, worker,
-                          worker.random(), chains_, &shared.secrets, &shared.kdf},
+                          worker.random(), chains_, &shared.secrets, &shared.kdf, nullptr,
+                          &shared.announcer},
         snapshot(wiring));
 }
 
@@ -207,6 +218,10 @@ gateway::SnapshotPtr WorkerParts::snapshot(const Wiring& wiring) {
 
 std::shared_ptr<gateway::Upstream> WorkerParts::connect(const config::UpstreamConfig& upstream,
                                                         const Wiring& wiring) {
+    if (upstream.is_spool()) {
+        return std::make_shared<FileUpstream>(upstream.name, wiring.spools.at(upstream.name),
+                                              upstream.patience, worker_, cpu_, log_);
+    }
     if (!upstream.is_lab_ca()) {
         auto made = std::make_shared<RemoteUpstream>(
             worker_, upstream, wiring.settings->limits, client_counters_.at(upstream.name),

@@ -32,6 +32,7 @@ public:
         gateway::CpuPool& kdf;
         const Clock& clock;
         Log& log;
+        gateway::Announcer& announcer;
         Exchange* lab_ca = nullptr;
         AuditTrail* trail = nullptr;
     };
@@ -106,6 +107,8 @@ private:
 
     transports::common::Worker& worker_;
     const Clock& clock_;
+    gateway::CpuPool& cpu_;
+    Log& log_;
     Exchange* lab_ca_;
     std::atomic<std::int64_t> last_turn_{0};
     std::map<std::string, Reached> reached_;  // by name; prepare() adds

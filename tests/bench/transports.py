@@ -3,6 +3,7 @@
 requests per CPU-second (of the process measured, from /proc), memory of connections that wait."""
 
 import argparse
+import json
 import pathlib
 import re
 import socket
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 sys.path.insert(0, str(ROOT / "tests/integration"))
 
 import tls_test  # noqa: E402
+from gateway import Gateway  # noqa: E402
 from peers import Program  # noqa: E402
 from tls_test import REQUEST, EchoCa, TlsGateway, TlsPki, config  # noqa: E402
 
@@ -77,6 +79,40 @@ def prime(url):
     """Has the message of load() answered once."""
     subprocess.run(["h2load", "-n", "1", "-c", "1", "-d", str(REQUEST), "-H", CMP, "--h1", url],
                    capture_output=True, timeout=60, check=True, stdin=subprocess.DEVNULL)
+
+
+def enrolments(url, pid, seconds):
+    """Messages of their own per second of `pid`'s CPU, by cmpgate bench, 16 connections."""
+    done = subprocess.run([tls_test.CMPGATE, "bench", url, "--prebuilt", "--connections", "16", "--duration",
+                           str(seconds), "--pid", str(pid), "--json"],
+                          capture_output=True, text=True, timeout=seconds + 60, check=False, stdin=subprocess.DEVNULL)
+    result = json.loads(done.stdout)
+    assert result["errors"] == 0 and result["messages"] > 0, done.stdout + done.stderr
+    return 1e6 / result["server_cpu_us"]
+
+
+def framed(folder, rounds, seconds):
+    """CMP over TCP against our own HTTP/1.1: one gateway with both, before one CA."""
+    with Program([tls_test.CMPGATE, "bench", "--ca"]) as ca:
+        port = ca.wait_for(r"listening on (\d+)")[1]
+        text = f"""
+workers = 1
+store = {{ kind = "memory", remembered = 4_000_000, remembered_per_principal = 4_000_000, opaque_percent = 100 }}
+[[listener]]
+url = "http://127.0.0.1:0"
+[[listener]]
+url = "tcp://127.0.0.1:0"
+[[upstream]]
+url = "http://127.0.0.1:{port}/"
+[[profile]]
+origin = "opaque"
+"""
+        with Gateway(tls_test.CMPGATE, folder, text, "framed.toml", level="error") as gateway:
+            tcp = gateway.wait_for(r"tcp://127\.0\.0\.1:\d+")[0]
+            one, two = in_turns(rounds, lambda: enrolments(gateway.url, gateway.process.pid, seconds),
+                                lambda: enrolments(tcp, gateway.process.pid, seconds))
+    print(f"messages per CPU-second, 16 connections: HTTP/1.1 {one:.0f}, directly over TCP {two:.0f}, "
+          f"ratio {two / one:.2f} (reach 1.0); most of either is the message: parsed, kept, sent on over HTTP/1.1")
 
 
 def idle(pid, connect, number):
@@ -172,6 +208,7 @@ frontend front
                   "(reach 0.6); ours parses and judges each message and keeps its answer, nghttpx passes it on")
             a = idle(ours, lambda: http2_client(gateway.port), number)
             print(f"memory of an idle HTTP/2 connection: cmpgate {a / 1024:.1f} KiB")
+        framed(folder, rounds, seconds)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ origin = "opaque"
 
 
 def near_gateway(world, ca, far):
-    text = ""
+    text = f'[[credential]]\ncertificate = "file:{world.tls[0]}"\nkey = "file:{world.tls[1]}"\n'
     for way in doors.ways().values():
         trust = "" if way.door is None else f'trust = "file:{ca.root}"\n'
         text += f"""
@@ -105,7 +105,7 @@ match.label = "{way.name}"
 upstream = "{way.name}"
 origin.signature.trust = "file:{ca.root}"
 rules.subject = "CN=${{sender.CN}},O=Doors"
-"""
+{way.profile}"""
     return Gate(world, "near", "allow_lab_ca = true", text)
 
 

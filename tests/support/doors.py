@@ -9,7 +9,9 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import uuid
 
+from spool import Courier, exchange
 from tcp_client import TcpClient
 
 PATH = "/.well-known/cmp"
@@ -125,6 +127,24 @@ class CoapDoor(Door):
             return octets
 
 
+class FileDoor(Door):
+    """Spool directories, one a label."""
+
+    name = listener = "file"
+
+    def config(self, world):
+        self.spools = {label: pathlib.Path(tempfile.mkdtemp(prefix=f"spool-{label}-", dir=world.folder)) for label in ways()}
+        return "[[listener]]\n".join(
+            ("" if number == 0 else f'name = "{self.listener}-{label}"\n') + f'url = "file://{spool}"\nlabel = "{label}"\n'
+            for number, (label, spool) in enumerate(self.spools.items()))
+
+    def found(self, gateway, world):
+        self.port = 0
+
+    def send(self, der, label):
+        return exchange(self.spools[label], f"{uuid.uuid4()}.pki", der)
+
+
 def doors():
     """All of them, by name. Those of one listener stand next to each other."""
     every = [
@@ -142,6 +162,7 @@ def doors():
         CoapDoor("coaps", "coap-client-openssl", options=("-C", "{door.root}")),
         CoapDoor("coaps-psk", "coap-client-gnutls", listener="coaps", options=("-u", "door", "-k", PSK)),
         CoapDoor("coaps+tcp", "coap-client-openssl", options=("-C", "{door.root}")),
+        FileDoor(),
     ]
     return {door.name: door for door in every}
 
@@ -151,10 +172,29 @@ class Way:
 
     def __init__(self, name, door, url, *keys):
         self.name, self.door, self.url, self.keys = name, door, url, keys
+        self.profile = ""  # what else the profile says that leads there
 
     def config(self, far):
         text = f'name = "{self.name}"\nurl = "{self.url.format(port=far.doors[self.door].port if self.door else 0)}"\n'
         return text + "".join(key.format(world=far.world) + "\n" for key in self.keys)
+
+
+class FileWay(Way):
+    """A spool, with a courier who carries between it and that of the far gateway. Devices are not told to wait: the
+    client of these tests cannot everywhere."""
+
+    def __init__(self):
+        super().__init__("file", "file", "", 'patience = "15s"')
+        self.profile = "ee_trusts_ra = true\n"
+
+    def config(self, far):
+        spool = pathlib.Path(tempfile.mkdtemp(prefix="spool-way-", dir=far.world.folder))
+        for name in ("in", "out"):
+            (spool / name).mkdir(mode=0o700)
+        courier = Courier(spool, lambda der: far.doors["file"].send(der, self.name))
+        courier.thread.start()
+        self.url = f"file://{spool}"
+        return super().config(far)
 
 
 TLS = 'tls = {{ trust = "file:{world.tls_root}" }}'
@@ -171,6 +211,7 @@ def ways():
         Way("tcps", "tcps", "tcps://localhost:{port}", TLS),
         Way("coap", "coap", "coap://127.0.0.1:{port}" + PATH),
         Way("coap+tcp", "coap+tcp", "coap+tcp://127.0.0.1:{port}" + PATH),
+        FileWay(),
         Way("labca", None, "labca:"),
     ]
     return {way.name: way for way in every}

@@ -73,7 +73,9 @@ struct ListenerConfig {
     Url url;
     Place at;                          // of the url
     std::vector<std::string> aliases;  // further paths
-    std::string label;                 // of every message, with tcp: it has no path to say it
+    std::string label;                 // of every message, with tcp and file: no path says it
+    std::uint32_t at_once = 64;        // with file: messages under way
+    std::chrono::seconds rescan{60};   // with file: without a word from the kernel
     std::uint32_t max_connections = 20'000;
     std::chrono::seconds receive_timeout{10};
     std::chrono::seconds idle_timeout{60};
@@ -81,8 +83,8 @@ struct ListenerConfig {
     std::chrono::seconds exchange_timeout{30};
     std::uint32_t max_requests = 0;  // of one connection; 0: any number
     bool http2 = true;
-    std::chrono::seconds poll_after{20};   // with tcp: then a client is told to poll
-    std::chrono::seconds check_back{5};    // ... and when
+    std::optional<std::chrono::seconds> poll_after;  // with tcp: then a client is told to poll
+    std::chrono::seconds check_back{5};              // ... and when
     bool psk = false;                      // with coaps: generated secrets are pre-shared keys
     std::optional<ListenerTlsConfig> tls;  // with https and tcps
     std::vector<Located<std::string>> proxy_networks;  // that send a PROXY header (S-41)
@@ -110,13 +112,16 @@ struct UpstreamConfig {
     bool resend_identical = false;      // the CA is known to recognise a repetition (S-04)
     std::optional<bool> append_labels;  // none: where the url's path is /.well-known/cmp
     std::chrono::seconds max_check_after{86'400};
-    std::uint32_t max_connections = 64;  // of one worker, to each URL
+    std::chrono::seconds check_after{60};  // with file: what devices are told to wait
+    std::chrono::seconds patience{2};      // with file: how long is waited before they are told
+    std::uint32_t max_connections = 64;    // of one worker, to each URL
     std::uint32_t max_waiting = 1024;
     std::chrono::seconds connect_timeout{3};
     std::chrono::seconds idle_timeout{30};
     UpstreamHttp2 http2 = UpstreamHttp2::negotiated;
     TcpFraming tcp_framing = TcpFraming::versioned;
-    std::optional<UpstreamTlsConfig> tls;  // with https and tcps
+    std::vector<Located<std::string>> announces_on;  // listeners it may announce through
+    std::optional<UpstreamTlsConfig> tls;            // with https and tcps
     gateway::Quirks quirks;
     Place quirks_at;
     bool shared_state = false;                           // its URLs are nodes of one CA (S-06)
@@ -130,6 +135,7 @@ struct UpstreamConfig {
         friend bool operator==(const Breaker&, const Breaker&) = default;
     } breaker;  // of each URL
 
+    [[nodiscard]] bool is_spool() const noexcept { return !urls.empty() && urls.front().is_file(); }
     [[nodiscard]] bool is_lab_ca() const noexcept {
         return !urls.empty() && urls.front().scheme == "labca";
     }

@@ -227,6 +227,14 @@ void judge_listeners(const Config& config, Faults& faults) {
     if (config.listeners.empty()) {
         faults.error({}, "no [[listener]]: nobody can reach this gateway");
     }
+    const auto mails = std::count_if(config.listeners.begin(), config.listeners.end(),
+                                     [](const auto& one) { return one.url.is_mail(); });
+    if (mails > 1)
+        faults.error(config.listeners.back().at, "one [[listener]] is for mail, no more");
+    if (mails != 0 && config.admin.urls.empty()) {
+        faults.error(config.listeners.back().at,
+                     "mail is brought through the admin socket: write [admin] url = \"unix:…\"");
+    }
     for (std::size_t j = 1; j < config.listeners.size(); ++j) {
         for (std::size_t i = 0; i < j; ++i) {
             const Url& a = config.listeners[i].url;
@@ -237,6 +245,22 @@ void judge_listeners(const Config& config, Faults& faults) {
                                  a.host + " port " + std::to_string(a.port));
             }
         }
+    }
+}
+
+/// What two would take from one directory neither could tell apart.
+void judge_spools(const Config& config, Faults& faults) {
+    std::set<std::string> seen;
+    const auto check = [&](const Url& url, Place at) {
+        if (url.is_file() && !seen.insert(url.directory(config.directory)).second) {
+            faults.error(at, url.text +
+                                 " is in use already: a spool is of one listener or of one "
+                                 "upstream");
+        }
+    };
+    for (const ListenerConfig& listener : config.listeners) check(listener.url, listener.at);
+    for (const UpstreamConfig& upstream : config.upstreams) {
+        for (const Url& url : upstream.urls) check(url, upstream.at);
     }
 }
 
@@ -251,6 +275,18 @@ void judge_upstreams(const Config& config, const std::set<const UpstreamConfig*>
                                ": unprotected-refusal lets anybody on the way to this CA end a "
                                "request, and puts each one refused so into the ledger; better mend "
                                "the CA, or use https");
+        }
+        for (const Located<std::string>& name : upstream.announces_on) {
+            if (find(config.listeners, name.value) == nullptr) {
+                faults.error(name.at, "announces_on: there is no [[listener]] named " +
+                                          in_quotes(name.value) +
+                                          suggestion(name.value, names_of(config.listeners)));
+            }
+        }
+        if (!upstream.announces_on.empty() && upstream.trust.anchors.empty() &&
+            upstream.responder.certificates.empty() && !upstream.is_lab_ca()) {
+            faults.error(upstream.announces_on.front().at,
+                         "announces_on without trust: nobody could tell who announces");
         }
         if (upstream.is_lab_ca()) {
             if (!config.allow_lab_ca) {
@@ -296,6 +332,7 @@ void judge(const Config& config, Faults& faults) {
         judge_treatment(config, profile, upstream, faults);
     }
     judge_upstreams(config, verified, faults);
+    judge_spools(config, faults);
     judge_secrets(config, faults);
     judge_renewals(config, faults);
     judge_reachable(config, faults);

@@ -63,6 +63,10 @@ void judge_renewals(const Config& config, Faults& faults) {
                              : what +
                                    "names an [[upstream]] there is not: " + in_quotes(name.value) +
                                    suggestion(name.value, upstream_names(config)));
+        } else if (upstream->is_spool()) {
+            faults.error(credential.renew->at, "credential " + in_quotes(credential.name) +
+                                                   ": renew asks a CA that answers; upstream " +
+                                                   in_quotes(upstream->name) + " is a spool");
         } else if (upstream->is_lab_ca()) {
             faults.error(credential.renew->at,
                          "credential " + in_quotes(credential.name) +

@@ -9,6 +9,7 @@
 #include "ra/app/config/tls.h"
 #include "ra/asn1/name.h"
 #include "ra/base/secret.h"
+#include "transports/file/directory.h"
 
 namespace ra::app::config {
 namespace {
@@ -51,6 +52,9 @@ public:
         settings->replay_horizon = config_.limits.replay_horizon;
         settings->concurrent_exchanges = config_.limits.exchanges;
         settings->signed_refusals_per_second = config_.limits.signed_refusals;
+        for (const ListenerConfig& listener : config_.listeners) {
+            if (listener.url.is_file()) check_spool(listener.url, listener.at);
+        }
         for (const CredentialConfig& credential : config_.credentials) load_credential(credential);
         for (const auto& [name, credential] : credentials_)
             settings->credentials.push_back(credential);
@@ -92,6 +96,14 @@ private:
             });
         }
         return certificates;
+    }
+
+    /// That it is there, and ours (S-46).
+    void check_spool(const Url& url, Place at) {
+        using transports::file::Directory;
+        attempt(at, [&] {
+            (void)Directory::open(url.directory(config_.directory), Directory::Writers::us);
+        });
     }
 
     /// Two roles that name the same files share one store: one parse, one cache.
@@ -179,11 +191,20 @@ private:
         settings.name = upstream.name;
         settings.max_check_after = upstream.max_check_after;
         settings.quirks = upstream.quirks;
+        if (upstream.is_spool()) {
+            settings.check_after = upstream.check_after;
+            check_spool(upstream.urls.front(), upstream.at);
+        }
         if (const auto own = credentials_.find(upstream.credential.value);
             own != credentials_.end()) {
             settings.credential = own->second;
         }
         settings.ca_pubs = load_all(upstream.ca_pubs);
+        for (const Located<std::string>& name : upstream.announces_on) {
+            for (const ListenerConfig& listener : config_.listeners) {
+                if (listener.name == name.value) settings.announces_on.push_back(listener.id);
+            }
+        }
         gateway::ResponderAuthority& responder = settings.responder;
         responder.trust = load_trust(upstream.trust);
         std::vector<crypto::CertificatePtr>& authorities = authorities_[upstream.name];

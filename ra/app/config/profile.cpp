@@ -279,6 +279,7 @@ ProfileConfig read_profile(const Node& node, std::size_t index,
                      "tls_client names nobody; \"*\" is whoever the listener's client_ca verified");
     }
     profile.require_profile_equals_label = table.boolean("cert_profile_is_label", false);
+    profile.ee_trusts_ra = table.boolean("ee_trusts_ra", false);
     read_treatment(table, config);
     if (auto upstream = table.text("upstream")) {
         config.upstream = std::move(*upstream);

@@ -67,7 +67,8 @@ void judge_reload(const Config& now, const Config& next, Faults& faults) {
 
 bool same_socket(const ListenerConfig& a, const ListenerConfig& b) noexcept {
     return a.url.scheme == b.url.scheme && a.url.host == b.url.host && a.url.port == b.url.port &&
-           (a.url.port != 0 || a.name == b.name);
+           (!a.url.is_file() || a.url.path == b.url.path) &&
+           (a.url.port != 0 || a.url.is_file() || a.name == b.name);
 }
 
 bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) {
@@ -76,7 +77,7 @@ bool same_client(const UpstreamConfig& a, const UpstreamConfig& b) {
            a.resend_identical == b.resend_identical && a.append_labels == b.append_labels &&
            a.max_connections == b.max_connections && a.max_waiting == b.max_waiting &&
            a.connect_timeout == b.connect_timeout && a.idle_timeout == b.idle_timeout &&
-           a.http2 == b.http2 && a.tcp_framing == b.tcp_framing &&
+           a.http2 == b.http2 && a.tcp_framing == b.tcp_framing && a.patience == b.patience &&
            a.shared_state == b.shared_state && a.max_in_flight == b.max_in_flight &&
            a.answer_timeout == b.answer_timeout && a.breaker == b.breaker &&
            tls_text(a) == tls_text(b);

@@ -13,23 +13,8 @@ constexpr seconds kDay{86'400};
 constexpr std::uint32_t kCoapPeers = 1024;  // libcoap looks through all of them often
 constexpr seconds kCoapReceive{60};         // a client may retransmit a block for 45 s
 
-std::string default_name(std::string_view what, std::size_t index) {
-    return std::string(what) + '-' + std::to_string(index + 1);
-}
-
-std::string read_name(const Table& table, std::string_view what, std::size_t index) {
-    const auto name = table.text("name");
-    if (!name) return default_name(what, index);
-    const bool plain = !name->value.empty() && name->value.size() <= 64 &&
-                       std::all_of(name->value.begin(), name->value.end(),
-                                   [](char c) { return c > ' ' && c < 0x7f; });
-    if (!plain)
-        table.faults().error(name->at, "name is 1 to 64 printable characters without blanks");
-    return name->value;
-}
-
 std::string not_in_this_build(const Url& url, std::string_view wanted) {
-    static const std::vector<std::string_view> kPlanned = {"file"};
+    static const std::vector<std::string_view> kPlanned = {"coaps", "coaps+tcp"};
     if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
         return url.scheme + " is not in this build; it has " + std::string(wanted);
     }
@@ -47,11 +32,21 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
     listener.at = written->at;
     table.attempt(written->at, [&] {
         const Url url = Url::parse(written->value);
+        if (url.is_mail() && !url.path.empty()) {
+            throw std::invalid_argument(
+                "a listener for mail is \"mail:\" and nothing else; `cmpgate mail` brings it");
+        }
+        if (url.is_file() || url.is_mail()) {
+            listener.url = url;
+            return;
+        }
         static const std::vector<std::string_view> kSchemes = {
             "http", "https", "tcp", "tcps", "coap", "coaps", "coap+tcp", "coaps+tcp"};
         if (std::find(kSchemes.begin(), kSchemes.end(), url.scheme) == kSchemes.end()) {
-            throw std::invalid_argument(not_in_this_build(
-                url, "http(s), tcp(s), coap(s) and coap(s)+tcp, each ://ADDRESS:PORT"));
+            throw std::invalid_argument(
+                not_in_this_build(url,
+                                  "http(s), tcp(s), coap(s) and coap(s)+tcp, each ://ADDRESS:PORT, "
+                                  "file:DIRECTORY and mail:"));
         }
         if (!url.path.empty() && url.path != "/") {
             throw std::invalid_argument(
@@ -87,15 +82,23 @@ void refuse_foreign_keys(const Table& table, const ListenerConfig& listener) {
     };
     if (listener.url.text.empty()) return;  // another fault
     const bool coap = listener.url.is_coap();
+    const bool paths = listener.url.is_http() || coap;
     if (!listener.url.is_http()) refuse({"max_requests", "http2"}, "http or https");
-    if (listener.url.is_tcp()) refuse({"aliases"}, "http, https or coap");
+    if (!paths) refuse({"aliases"}, "http, https or coap");
+    if (paths) refuse({"label"}, "tcp, tcps, file or mail");
     if (coap) refuse({"send_timeout", "proxy_protocol"}, "http, https, tcp or tcps");
-    if (!listener.url.is_tcp()) refuse({"label", "poll_after", "check_back"}, "tcp or tcps");
+    if (!listener.url.is_tcp()) refuse({"poll_after", "check_back"}, "tcp or tcps");
+    if (!listener.url.is_file()) refuse({"at_once", "rescan"}, "file");
+    if (listener.url.is_mail()) refuse({"receive_timeout"}, "tcp, http or file");
+    if (listener.url.is_file() || listener.url.is_mail()) {
+        refuse({"max_connections", "idle_timeout", "send_timeout", "tls", "proxy_protocol"},
+               "connections");
+    }
 }
 
 /// What is secure says how, and nothing else does.
 void judge_listener_tls(const Table& table, const ListenerConfig& listener) {
-    if (listener.url.text.empty()) return;  // another fault
+    if (listener.url.text.empty() || listener.url.is_file() || listener.url.is_mail()) return;
     const std::string identity = "tls = { certificate = \"file:…\", key = \"file:…\" }";
     Faults& faults = table.faults();
     if (listener.url.is_coap() && listener.url.is_secure()) {
@@ -164,10 +167,13 @@ ListenerConfig read_listener(const Node& node, std::size_t index, Faults& faults
         static_cast<std::uint32_t>(table.integer("max_requests", 0, 1'000'000'000, 0));
     listener.http2 = table.boolean("http2", listener.http2);
     read_label(table, listener);
-    listener.poll_after =
-        table.duration("poll_after", seconds{1}, seconds{3600}, listener.poll_after);
+    if (table.has("poll_after"))
+        listener.poll_after = table.duration("poll_after", seconds{1}, seconds{3600}, seconds{1});
     listener.check_back =
         table.duration("check_back", seconds{1}, seconds{3600}, listener.check_back);
+    listener.at_once =
+        static_cast<std::uint32_t>(table.integer("at_once", 1, 4096, listener.at_once));
+    listener.rescan = table.duration("rescan", seconds{1}, seconds{3600}, listener.rescan);
     refuse_foreign_keys(table, listener);
     listener.proxy_networks = read_networks(table, "proxy_protocol");
     if (const Node* tls = table.get("tls")) listener.tls = read_listener_tls(*tls, faults);
@@ -280,11 +286,11 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
                 throw std::invalid_argument(url.scheme +
                                             " is not in this build for an upstream; it has coap "
                                             "and coap+tcp");
-            } else if (!url.is_http()) {
+            } else if (!url.is_http() && !url.is_file()) {
                 throw std::invalid_argument(not_in_this_build(
                     url,
-                    "http(s):// and coap(+tcp)://HOST:PORT/PATH, tcp(s)://HOST:PORT and "
-                    "labca:"));
+                    "http(s):// and coap(+tcp)://HOST:PORT/PATH, tcp(s)://HOST:PORT, "
+                    "file:DIRECTORY and labca:"));
             }
             upstream.urls.push_back(std::move(url));
         });
@@ -296,6 +302,11 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
                     [](const Url& url) { return url.scheme == "labca"; })) {
         table.faults().error(table.at("url"),
                              "labca: stands alone: its transactions are in this process only");
+    }
+    if (upstream.urls.size() > 1 && std::any_of(upstream.urls.begin(), upstream.urls.end(),
+                                                [](const Url& url) { return url.is_file(); })) {
+        table.faults().error(table.at("url"),
+                             "a spool stands alone: nobody can tell whether its CA is there");
     }
 }
 
@@ -342,6 +353,7 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
     upstream.responder = read_responder(table);
     if (auto credential = table.text("credential")) upstream.credential = std::move(*credential);
     upstream.ca_pubs = table.sources("ca_pubs");
+    upstream.announces_on = table.texts("announces_on");
     upstream.resend_identical =
         table.choice<bool>("resend", {{"never", false}, {"identical", true}}, false);
     if (table.has("append_labels")) upstream.append_labels = table.boolean("append_labels", false);
@@ -383,6 +395,12 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
     }
     if (const Node* breaker = table.get("breaker"))
         upstream.breaker = read_breaker(*breaker, faults);
+    upstream.check_after = table.duration("check_after", seconds{1}, kDay, upstream.check_after);
+    upstream.patience = table.duration("patience", seconds{0}, seconds{600}, upstream.patience);
+    for (const std::string_view key : {"check_after", "patience"}) {
+        if (table.has(key) && !upstream.urls.empty() && !upstream.is_spool())
+            faults.error(table.at(key), std::string(key) + " is said, but the url is not file:");
+    }
     if (const Node* tls = table.get("tls")) upstream.tls = read_upstream_tls(*tls, faults);
     const bool secure = any_url([](const Url& url) { return url.is_secure(); });
     if (secure && !upstream.tls) {
@@ -393,56 +411,6 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
         faults.error(table.at("tls"), "tls is said, but no url is https:// or tcps://");
     }
     return upstream;
-}
-
-CredentialConfig read_credential(const Node& node, std::size_t index, Faults& faults) {
-    const Table table{node, Section::credential, faults};
-    CredentialConfig credential;
-    credential.at = node.at;
-    if (node.kind != Node::Kind::table) return credential;
-    credential.name = read_name(table, "credential", index);
-    credential.pkcs12 = table.source("pkcs12");
-    for (const std::string_view key : {"certificate", "key"}) {
-        if (table.has("pkcs12") && table.has(key)) {
-            faults.error(table.at(key), std::string(key) + " is in the pkcs12 file already");
-        } else if (!table.has("pkcs12") && !table.has(key)) {
-            faults.error(node.at, "[[credential]] has no " + std::string(key) +
-                                      " (certificate and key, or pkcs12)");
-        }
-    }
-    if (auto certificate = table.source("certificate"))
-        credential.certificate = std::move(*certificate);
-    if (auto key = table.key_source("key")) credential.key = std::move(*key);
-    credential.passphrase = table.source("passphrase");
-    if (const Node* renew = table.get("renew"))
-        credential.renew = read_renew(*renew, credential, faults);
-    return credential;
-}
-
-SecretConfig read_secret(const Node& node, Faults& faults) {
-    const Table table{node, Section::secret, faults};
-    SecretConfig secret;
-    secret.at = node.at;
-    if (node.kind != Node::Kind::table) return secret;
-    for (const std::string_view key : {"reference", "secret"}) {
-        if (!table.has(key)) faults.error(node.at, "[[secret]] has no " + std::string(key));
-    }
-    if (const auto reference = table.text("reference")) {
-        secret.reference = reference->value;
-        if (secret.reference.empty() || secret.reference.size() > 64)
-            faults.error(reference->at, "reference is the senderKID of a device: 1 to 64 octets");
-    }
-    if (auto source = table.source("secret")) secret.secret = std::move(*source);
-    if (const auto profile = table.text("profile")) {
-        secret.profile = profile->value;
-        secret.profile_at = profile->at;
-    }
-    const auto uses = static_cast<std::uint32_t>(table.integer("uses", 0, 1'000'000'000, 1));
-    secret.uses = uses != 0 ? std::optional{uses} : std::nullopt;
-    if (const auto expires = table.text("expires"))
-        table.attempt(expires->at, [&] { secret.expires = parse_time(expires->value); });
-    secret.generated = table.boolean("generated", false);
-    return secret;
 }
 
 }  // namespace ra::app::config

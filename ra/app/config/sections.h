@@ -6,6 +6,8 @@
 /// The parts of a configuration, each read by one function (for parse.cpp only).
 namespace ra::app::config {
 
+/// `name`, or "WHAT-NUMBER".
+[[nodiscard]] std::string read_name(const Table& table, std::string_view what, std::size_t index);
 [[nodiscard]] TrustConfig read_trust(const Table& table);
 /// OID contents of "clientAuth", "1.3.6.1.5.5.7.3.2"; unknown ones become faults.
 [[nodiscard]] std::vector<Bytes> read_oids(const Table& table, std::string_view key);

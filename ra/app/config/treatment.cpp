@@ -169,6 +169,21 @@ void judge_treatment(const Config& config, const ProfileConfig& profile,
     const bool signs = any_of(all, [](Treatment one) { return policy::signs(one); });
     const bool replaces =
         any_of(all, [](Treatment one) { return policy::replaces_protection(one); });
+    if (upstream != nullptr && upstream->is_spool()) {
+        const bool own_words = std::any_of(all.begin(), all.end(), [](Treatment one) {
+            return !policy::replaces_protection(one);
+        });
+        if (own_words && !profile.profile.ee_trusts_ra) {
+            faults.error(profile.treatment_at,
+                         name + "upstream " + in_quotes(upstream->name) +
+                             " is a spool: devices are told to wait, by this gateway. Write "
+                             "ee_trusts_ra = true if they verify what it says for itself (S-47)");
+        }
+        if (config.reply_credential.value.empty() && config.credentials.size() != 1) {
+            faults.error(profile.treatment_at,
+                         name + "telling devices to wait needs a reply_credential that they trust");
+        }
+    }
 
     if (is_opaque(profile)) {
         if (signs || treatments.nested) {

@@ -175,6 +175,13 @@ Url Url::parse(std::string_view text) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
     std::string_view rest = text.substr(colon + 1);
+    if (url.is_file()) {
+        if (rest.starts_with("///")) rest.remove_prefix(2);
+        if (rest.empty()) throw fault("it names no directory");
+        if (rest.starts_with("//")) throw fault("a spool is on this machine: file:///PATH");
+        url.path = std::string(rest);
+        return url;
+    }
     if (!rest.starts_with("//")) {  // "labca:" and other opaque ones
         url.path = std::string(rest);
         return url;
@@ -229,6 +236,10 @@ Url Url::parse(std::string_view text) {
         url.port = static_cast<std::uint16_t>(number);
     }
     return url;
+}
+
+std::string Url::directory(const std::string& base) const {
+    return path.starts_with('/') ? path : base + '/' + path;
 }
 
 }  // namespace ra::app::config

@@ -48,11 +48,16 @@ struct Url {
     std::string path;  // "" or "/…"
     std::string text;
 
-    /// Splits; which schemes and parts are allowed is the caller's business.
+    /// Splits; "file:PATH" and "file:///PATH" have a path only. Which schemes and parts are allowed
+    /// is the caller's business.
     [[nodiscard]] static Url parse(std::string_view text);
 
     [[nodiscard]] bool is_http() const noexcept { return scheme == "http" || scheme == "https"; }
     [[nodiscard]] bool is_tcp() const noexcept { return scheme == "tcp" || scheme == "tcps"; }
+    [[nodiscard]] bool is_file() const noexcept { return scheme == "file"; }
+    [[nodiscard]] bool is_mail() const noexcept { return scheme == "mail"; }
+    /// Of a file url; relative ones begin at `base`.
+    [[nodiscard]] std::string directory(const std::string& base) const;
     [[nodiscard]] bool is_coap() const noexcept { return scheme.starts_with("coap"); }
     /// Over TLS or DTLS.
     [[nodiscard]] bool is_secure() const noexcept {
