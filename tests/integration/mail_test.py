@@ -176,7 +176,10 @@ class MailTest(unittest.TestCase):
         part = (examples / "master.cf.part").read_text()
         part = part.replace("/usr/bin/cmpgate", str(CMPGATE)).replace("/etc/cmpgate/cmpgate.toml", str(self.folder / "cmpgate.toml"))
         part = part.replace("user=cmpgate-mail", "user=nobody").replace("/usr/sbin/sendmail", str(self.folder / "sendmail"))
-        (self.folder / "sendmail").write_text(f'#!/bin/sh\nexec /usr/sbin/sendmail -C {etc} "$@"\n')
+        # Postfix's own sendmail reads /etc/postfix first, which is not this one's: what it does is put into the queue.
+        (self.folder / "sendmail").write_text(
+            '#!/usr/bin/python3\nimport smtplib, sys\nassert sys.argv[1:5] == ["-i", "-f", "", "--"], sys.argv\n'
+            f'with smtplib.SMTP("127.0.0.1", {port}) as smtp:\n    smtp.sendmail("", sys.argv[5:], sys.stdin.buffer.read())\n')
         (self.folder / "sendmail").chmod(0o755)
         (etc / "master.cf").write_text(f"""\
 127.0.0.1:{port} inet n - n - - smtpd
