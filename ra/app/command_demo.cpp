@@ -4,9 +4,11 @@
 #include <fstream>
 #include <iostream>
 
+#include "ra/app/admin_server.h"
 #include "ra/app/commands.h"
 #include "ra/app/demo_doors.h"
 #include "ra/app/demo_files.h"
+#include "ra/app/operations.h"
 #include "ra/app/ready.h"
 
 namespace ra::app {
@@ -67,7 +69,11 @@ int demo(const Options& options) {
     Log log{config.log};
     auto server = std::make_unique<Server>(config, std::move(settings), log, &world.lab_ca.ca);
     server->add_secrets(config::load_secrets(config, SystemClock{}.wall_now(), faults));
+    admin::Admin admin;
+    add_mail_endpoint(admin, *server);
+    AdminServer admin_server{config.admin, admin, log};
     server->start();
+    admin_server.start();
     const std::vector<Server::Served> all = server->served();
     const Server::Served& served = all.front();
     print_commands(served, directory.path());
@@ -78,8 +84,11 @@ int demo(const Options& options) {
         file << "http://" << served.address << served.paths.front() << '\n'
              << directory.path().string() << '\n';
     }
-    return end_well(std::move(server), signals, log,
-                    {config.drain_timeout, [&] { directory.remove(); }, {}, {}, {}});
+    Ending ending;
+    ending.drain_timeout = config.drain_timeout;
+    ending.at_once = [&] { directory.remove(); };
+    ending.at_last = [&] { admin_server.stop(); };
+    return end_well(std::move(server), signals, log, ending);
 }
 
 }  // namespace

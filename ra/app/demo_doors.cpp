@@ -20,7 +20,10 @@ struct At {
     }
     [[nodiscard]] std::string port() const { return std::to_string(served.port); }
     [[nodiscard]] std::string coap() const {
-        return message + "m.der && coap-client-notls -m post -t 259 -f m.der -o answer.der " +
+        const bool secure = served.scheme.starts_with("coaps");
+        const std::string client =
+            secure ? "coap-client-openssl -C " + in + "ca.pem" : "coap-client-notls";
+        return message + "m.der && " + client + " -m post -t 259 -f m.der -o answer.der " +
                served.scheme + "://127.0.0.1:" + port() + "/.well-known/cmp" + look;
     }
     [[nodiscard]] std::string curl(const std::string& options) const {
@@ -67,6 +70,21 @@ const Door kDoors[] = {
      }},
     {"coap", "CoAP", "coap://127.0.0.1:0", [](const At& at) { return at.coap(); }},
     {"coap+tcp", "CoAP over TCP", "coap+tcp://127.0.0.1:0", [](const At& at) { return at.coap(); }},
+    {"coaps", "CoAP over DTLS", "coaps://127.0.0.1:0", [](const At& at) { return at.coap(); }},
+    {"coaps+tcp", "CoAP over TLS", "coaps+tcp://127.0.0.1:0",
+     [](const At& at) { return at.coap(); }},
+    {"file", "files", "file:spool",
+     [](const At& at) {
+         const std::string spool = at.in + "spool/";
+         return at.message + spool + "a.part && mv " + spool + "a.part " + spool +
+                "in/a.pki && until test -e " + spool +
+                "out/a.pki; do sleep 0.1; done && cmpgate inspect " + spool + "out/a.pki";
+     }},
+    {"mail", "mail", "mail:",
+     [](const At& at) {
+         return at.message + "m.eml mail && cmpgate mail -c " + at.in +
+                "cmpgate.toml --from ra@example.org <m.eml";
+     }},
 };
 
 }  // namespace
@@ -78,15 +96,18 @@ std::string demo_listeners(std::uint16_t port) {
         if (door.listener.empty()) continue;
         text += "[[listener]]\nname = \"" + std::string(door.scheme) + "\"\nurl = \"" +
                 std::string(door.listener) + "\"\n";
-        if (door.scheme.ends_with('s')) text += kTls;
+        const bool secure = door.listener.starts_with("https:") ||
+                            door.listener.starts_with("tcps:") ||
+                            door.listener.starts_with("coaps");
+        if (secure) text += kTls;
     }
     return text;
 }
 
 std::string demo_message_script() {
     return R"(#!/bin/sh
-# message FILE [tcp]: a new, signed enrolment message (ir) of device-1; with tcp in a frame that has the server
-# close the connection after its answer.
+# message FILE [tcp|mail]: a new, signed enrolment message (ir) of device-1; with tcp in a frame that has the server
+# close the connection after its answer, with mail in a mail to ra@example.org.
 set -eu
 in=$(dirname "$0")
 rm -f "$1.part"
@@ -94,14 +115,23 @@ rm -f "$1.part"
 openssl cmp -config "" -cmd ir -implicit_confirm -cert "$in/device.pem" -key "$in/device.key" -trusted "$in/ca.pem" \
     -newkey "$in/new.key" -subject '/CN=device-1/O=cmpgate demo' -certout /dev/null -rspin /dev/null \
     -reqout "$1.part" >/dev/null 2>&1 || test -s "$1.part"
-if [ "${2-}" = tcp ]; then
+case ${2-} in
+tcp)
     size=$(($(wc -c <"$1.part") + 3))
     printf "\\000\\000\\$(printf %03o $((size / 256)))\\$(printf %03o $((size % 256)))\\012\\001\\000" >"$1"
     cat "$1.part" >>"$1"
     rm "$1.part"
-else
+    ;;
+mail)
+    printf '%s\n' 'From: device-1@example.org' 'To: ra@example.org' 'Subject: ir' "Message-ID: <$$.$(date +%s)@example.org>" \
+        'MIME-Version: 1.0' 'Content-Type: application/pkixcmp' 'Content-Transfer-Encoding: base64' '' >"$1"
+    openssl base64 -in "$1.part" >>"$1"
+    rm "$1.part"
+    ;;
+*)
     mv "$1.part" "$1"
-fi
+    ;;
+esac
 )";
 }
 

@@ -70,6 +70,7 @@ std::string config_text(std::uint16_t port) {
     return R"(version = 1
 workers = 1
 allow_lab_ca = true
+admin.url = "unix:admin.sock"
 
 [store]
 kind = "memory"
@@ -129,6 +130,8 @@ DemoWorld::DemoWorld(const std::filesystem::path& directory, std::uint16_t port)
                      *lab_ca.ca.issue_device_certificate("CN=localhost,O=cmpgate demo", "ec:P-256",
                                                          local_host_names()));
     write_file(directory / "message", demo_message_script(), S_IRWXU);
+    std::filesystem::create_directory(directory / "spool");
+    std::filesystem::permissions(directory / "spool", std::filesystem::perms::owner_all);
     for (const char* key : {"new.key", "next.key", "update.key"}) {
         write_file(directory / key, crypto::PrivateKey::generate("ec:P-256")->pem());
     }

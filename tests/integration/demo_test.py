@@ -40,7 +40,7 @@ def printed_commands(cmpgate, folder):
         lines = demo.output.splitlines()
         tried = [(lines[at - 1], line.strip()) for at, line in enumerate(lines)
                  if re.match(r"  (openssl|cmpgate|\S+/message) ", line)]
-        assert len(tried) >= 12, demo.output
+        assert len(tried) >= 19, demo.output
         files = re.search(r"^  files +(\S+)/ ", demo.output, re.MULTILINE)[1]
         doors = {title: re.sub(r"((?:localhost|127\.0\.0\.1)[:/])\d+", r"\1PORT", command.replace(files, "$DEMO"))
                  for title, command in tried[LIFE_CYCLE:]}
