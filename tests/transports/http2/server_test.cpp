@@ -77,16 +77,6 @@ struct Client {
     std::unique_ptr<Http2Courier> courier;
 };
 
-std::string outcome(const ra::Sent& sent) {
-    if (const auto* got = std::get_if<ra::Delivered>(&sent))
-        return "delivered " + std::string{ra::as_text(got->der)};
-    if (const auto* not_sent = std::get_if<ra::NotSent>(&sent))
-        return "not sent " + std::string{not_sent->why};
-    if (const auto* unknown = std::get_if<ra::Unknown>(&sent))
-        return "unknown " + std::string{unknown->why};
-    return "rejected " + std::to_string(std::get<ra::RejectedByTransport>(sent).status);
-}
-
 std::string frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream,
                   const std::string& payload = {}) {
     std::string octets;
@@ -146,7 +136,7 @@ TEST_CASE("HTTP/2: content of every size, both ways") {
         CHECK(outcome(client.start(ra::as_bytes(body)).get()) == "delivered " + body);
     }
     const std::string large(256 * 1024 + 1, 'b');
-    CHECK(outcome(client.start(ra::as_bytes(large)).get()) == "rejected 413");
+    CHECK(outcome(client.start(ra::as_bytes(large)).get()).starts_with("rejected 413 "));
 }
 
 TEST_CASE("HTTP/2: the client is gone: the exchange ends, its reply is dropped") {
