@@ -26,7 +26,7 @@ DASHBOARD = ROOT / "metrics/grafana.json"
 # Rows that come only with what they are about.
 ONLY_WITH = ("cmpgate_expiry_timestamp_seconds", "cmpgate_audit_", "cmpgate_tls_certificate_expiry_seconds",
              "cmpgate_secrets_next_expiry_timestamp_seconds", "cmpgate_credential_renewal", "cmpgate_upstream_quirks_total",
-             "cmpgate_tcp_")
+             "cmpgate_tcp_", "cmpgate_coap_", "cmpgate_files_")
 PROMETHEUS = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]

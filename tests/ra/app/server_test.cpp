@@ -32,7 +32,6 @@ struct Running {
     explicit Running(
         const std::string& more = {}, Adjust adjust = [](config::Config&) {})
         : world{directory.path(), 0}, faults{(directory.path() / "cmpgate.toml").string()} {
-        std::filesystem::create_directory(directory.path() / "spool");
         config = config::parse_config(world.config + more, faults.file(), faults);
         config.log.level = config::LogConfig::Level::error;
         config.store.kind = config::StoreConfig::Kind::sqlite;  // what it measures, too
@@ -90,7 +89,6 @@ TEST_SUITE("ra/app") {
             "\n[[listener]]\nname = \"secure\"\nurl = \"https://127.0.0.1:0\"\n"
             "tls = { certificate = \"file:device.pem\", key = \"file:device.key\" }\n"
             "[[listener]]\nurl = \"coap://127.0.0.1:0\"\n"
-            "[[listener]]\nurl = \"file:spool\"\n"
             "[[listener]]\nurl = \"tcp://127.0.0.1:0\"\n",
             [](config::Config& config) {
                 config.upstreams.at(0).quirks.add(gateway::Quirk::pvno_1_error);
