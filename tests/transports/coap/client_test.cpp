@@ -163,7 +163,7 @@ TEST_SUITE("transports/coap") {
             const std::string body = std::to_string(i) + text_of(2000);
             CHECK((content_of(client.send(body, 60s)) == body));
         }
-        CHECK(relay.dropped.load() > 2);
+        CHECK(relay.dropped.load() > 0);
         CHECK(server.exchange.arrivals().size() == 4);
     }
 

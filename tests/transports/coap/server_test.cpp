@@ -157,7 +157,7 @@ TEST_SUITE("transports/coap") {
             CHECK(fixture.folder.read("out" + std::to_string(i)) ==
                   std::to_string(i) + text_of(1500));
         }
-        CHECK(relay.dropped.load() > kDevices);
+        CHECK(relay.dropped.load() > kDevices / 3);  // without losses it shows nothing
         std::set<std::string> bodies;
         for (const ra::Arrival& arrival : fixture.exchange.arrivals())
             bodies.insert(std::string{ra::as_text(arrival.der)});
