@@ -1,6 +1,7 @@
 #include "ra/app/coap_host.h"
 
-#include <future>
+#include <exception>
+#include <semaphore>
 
 #include "ra/app/faults.h"
 #include "ra/app/tls_keeper.h"
@@ -50,16 +51,19 @@ void CoapHost::start() {
 
 void CoapHost::run(const std::function<void()>& work) {
     if (!started_) return work();
-    std::promise<void> done;
+    // What was thrown belongs to whoever waits before it is woken.
+    std::exception_ptr fault;
+    std::binary_semaphore done{0};
     thread_[0].post([&] {
         try {
             work();
-            done.set_value();
         } catch (...) {
-            done.set_exception(std::current_exception());
+            fault = std::current_exception();
         }
+        done.release();
     });
-    done.get_future().get();
+    done.acquire();
+    if (fault) std::rethrow_exception(fault);
 }
 
 void CoapHost::stop() {
