@@ -182,9 +182,9 @@ void add_mail(CLI::App& app, Run& run) {
     config->excludes(to);
     command->add_option("--from", options->from, "Our own address, which replies come from")
         ->required();
-    auto* sender = command->add_option(
-        "--sender", options->sender,
-        "Envelope sender as the MTA says it. Without it Return-Path, or From");
+    auto* sender =
+        command->add_option("--sender", options->sender,
+                            "Envelope sender as the MTA says it. Without it Return-Path, or From");
     command->add_option("--sendmail", options->sendmail,
                         "Program that sends the reply; without it, it goes to standard output");
     command->callback([&run, options, sender] {
