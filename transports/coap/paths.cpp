@@ -4,10 +4,11 @@
 #include <array>
 #include <utility>
 
+#include "transports/common/labels.h"
+
 namespace transports::coap {
 namespace {
 
-constexpr std::size_t kMaxLabel = 64;
 constexpr std::string_view kWellKnown = "/.well-known/cmp";
 constexpr std::string_view kAnnouncements = "ann";
 
@@ -24,36 +25,14 @@ constexpr std::array<std::pair<ra::Operation, std::string_view>, 10> kLabels{{
     {ra::Operation::nested, "nest"},
 }};
 
-int hex_value(char digit) noexcept {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
-}
-
 std::string decode(std::string_view segment) {
     std::string text;
     for (std::size_t i = 0; i < segment.size(); ++i) {
-        if (segment[i] == '%' && segment.size() - i >= 3) {
-            const int high = hex_value(segment[i + 1]);
-            const int low = hex_value(segment[i + 2]);
-            if (high >= 0 && low >= 0) {
-                text.push_back(static_cast<char>(high * 16 + low));
-                i += 2;
-                continue;
-            }
-        }
-        text.push_back(segment[i]);
+        const auto decoded = common::read_percent(segment.substr(i));
+        text.push_back(decoded.value_or(segment[i]));
+        if (decoded) i += 2;
     }
     return text;
-}
-
-bool is_label(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= kMaxLabel &&
-           std::none_of(text.begin(), text.end(), [](char c) {
-               const auto octet = static_cast<unsigned char>(c);
-               return octet < 0x20 || octet == 0x7f || c == '/';
-           });
 }
 
 using Segments = std::vector<std::string_view>;
@@ -62,7 +41,7 @@ using Segments = std::vector<std::string_view>;
 std::optional<PathFacts> parse_tail(const Segments& segments, std::size_t at, std::size_t end) {
     PathFacts facts;
     if (end - at >= 2 && segments[at] == "p") {
-        if (!is_label(segments[at + 1])) return std::nullopt;
+        if (!common::is_label(segments[at + 1])) return std::nullopt;
         facts.label = segments[at + 1];
         at += 2;
     }

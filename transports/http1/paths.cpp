@@ -4,10 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "transports/common/labels.h"
+
 namespace transports::http1 {
 namespace {
-
-constexpr std::size_t kMaxLabel = 64;
 
 constexpr std::array<std::pair<ra::Operation, std::string_view>, 10> kLabels{{
     {ra::Operation::ir, "initialization"},
@@ -22,13 +22,6 @@ constexpr std::array<std::pair<ra::Operation, std::string_view>, 10> kLabels{{
     {ra::Operation::nested, "nested"},
 }};
 
-int hex_value(char digit) noexcept {
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-    return -1;
-}
-
 bool is_unreserved(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.' || c == '_' || c == '~';
@@ -40,18 +33,14 @@ std::optional<std::string> decode_label(std::string_view segment) {
     for (std::size_t i = 0; i < segment.size(); ++i) {
         char c = segment[i];
         if (c == '%') {
-            if (segment.size() - i < 3) return std::nullopt;
-            const int high = hex_value(segment[i + 1]);
-            const int low = hex_value(segment[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
-            c = static_cast<char>(high * 16 + low);
+            const auto decoded = common::read_percent(segment.substr(i));
+            if (!decoded) return std::nullopt;
+            c = *decoded;
             i += 2;
         }
-        const auto octet = static_cast<unsigned char>(c);
-        if (octet < 0x20 || octet == 0x7f || c == '/') return std::nullopt;
         label.push_back(c);
     }
-    if (label.empty() || label.size() > kMaxLabel) return std::nullopt;
+    if (!common::is_label(label)) return std::nullopt;
     return label;
 }
 
