@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests/integration"))
 
 from cmp_message import MESSAGE_TIME, PROTECTION_ALG, SENDER_KID, Message, Seeded, split, tlv  # noqa: E402
 from gateway import Gateway, sign  # noqa: E402
-from peers import EKU_CMC_CA, Pki  # noqa: E402
+from peers import EKU_CMC_CA, Pki, Program  # noqa: E402
 from spool import fetch  # noqa: E402
 from tcp_client import ERROR, FIN_REP, REQ, TcpClient, rfc2510, versioned  # noqa: E402
 from tcp_test import SlowCa  # noqa: E402
@@ -77,6 +77,9 @@ url = "tcp://127.0.0.1:0"
 name = "plant"
 url = "tcp://127.0.0.1:0"
 [[listener]]
+name = "sensors"
+url = "coap://127.0.0.1:0"
+[[listener]]
 name = "files"
 url = "file:spool"
 [[upstream]]
@@ -91,7 +94,7 @@ origin = "opaque"
         self.gateway.__enter__()
         self.addCleanup(self.gateway.__exit__, None, None, None)
         self.ports = {name: int(self.gateway.wait_for(
-            rf'"event":"listening","listener":"{name}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1]) for name in ("frames", "plant")}
+            rf'"event":"listening","listener":"{name}"[^\n]*"address":"127\.0\.0\.1:(\d+)"')[1]) for name in ("frames", "plant", "sensors")}
 
     def post(self, der, *options):
         """(status, octets of the answer) by curl."""
@@ -134,6 +137,20 @@ origin = "opaque"
         self.assertEqual(self.last()["decision"], "repeated")
         time.sleep(0.3)
         self.assertEqual((self.heard(), len(self.gateway.records("announcement"))), ([], len(sent)))
+
+    def test_observed_over_coap(self):
+        """Who asked to hear of it (RFC 9482 4) hears each as it came."""
+        heard = self.folder / "observed"
+        with Program(["coap-client-notls", "-v", "7", "-s", "30", "-o", heard,
+                      f"coap://127.0.0.1:{self.ports['sensors']}/.well-known/cmp/ann"]) as observer:
+            observer.wait_for(r"2\.05.*Observe:|Observe:.*2\.05")
+            for number in (20, 21):
+                der = announcement(self.signer, "crlann", number)
+                self.assertEqual(self.post(der), (201, b""))
+                until = time.monotonic() + 10
+                while not heard.exists() or not heard.read_bytes().endswith(der):
+                    self.assertLess(time.monotonic(), until, observer.output[-3000:])
+                    time.sleep(0.05)
 
     def test_refused_without_content(self):
         der = announcement(self.signer, "crlann", 1)
