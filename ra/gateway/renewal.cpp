@@ -197,8 +197,11 @@ asio::awaitable<Outcome<Answered>> Renewal::submit(BodyType type, ByteView messa
     }
     if (const auto* not_sent = std::get_if<NotSent>(&result))
         co_return Failure{fault("not-sent", std::string(not_sent->why))};
-    co_return Failure{
-        fault("no-answer", std::string(std::get<Unknown>(result).why), type == BodyType::kur)};
+    // A spool would keep it for later (`check` refuses that): nobody would come for the answer.
+    const auto* unknown = std::get_if<Unknown>(&result);
+    co_return Failure{fault(
+        "no-answer", unknown != nullptr ? std::string(unknown->why) : "the answer comes later",
+        type == BodyType::kur)};
 }
 
 std::chrono::seconds Renewal::pause_of(const cmp::PKIMessage& answer) const {
