@@ -13,6 +13,7 @@
 #include "transports/coap/partials.h"
 #include "transports/coap/paths.h"
 #include "transports/coap/peers.h"
+#include "transports/coap/slices.h"
 
 namespace transports::coap {
 
@@ -118,8 +119,5 @@ private:
     bool validated_ = false;
     ra::BootTime now_{};
 };
-
-/// Octets a response takes in a datagram, at most.
-[[nodiscard]] std::size_t octets_of(const Response& response, std::size_t token) noexcept;
 
 }  // namespace transports::coap
