@@ -75,6 +75,7 @@ class Gateway(Program):
 
     def events(self, name):
         with self._news:
+            self._take()
             lines, self._read_to = self._lines[self._read_to:], len(self._lines)
         for line in lines:
             if line and line.startswith("{"):

@@ -220,8 +220,9 @@ class TcpTest(unittest.TestCase):
         header = bytes.fromhex("0d0a0d0a000d0a515549540a2111000c") + socket.inet_aton("192.0.2.7") + \
             socket.inet_aton("192.0.2.1") + struct.pack(">HH", 4711, 829)
         with TcpClient(gateway.tcp, source=("127.0.0.2", 0)) as proxy:
-            proxy.send(header + versioned(REQ, request(1)))
-            told = self.told(gateway, lambda: self.answered(request(1), proxy.read().value))
+            told = self.told(gateway, lambda: (
+                proxy.send(header + versioned(REQ, request(1))),
+                self.answered(request(1), proxy.read().value)))
         self.assertEqual((told["peer"], told["decision"]), ("192.0.2.7", "forwarded"))
         with TcpClient(gateway.tcp, source=("127.0.0.2", 0)) as proxy:
             proxy.send(versioned(REQ, request(2)))

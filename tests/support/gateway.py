@@ -35,7 +35,7 @@ class Gateway(Program):
             self.wait_for(r'"event":"ready"')
 
     def records(self, event="message"):
-        """What it logged so far, the oldest first."""
+        """What it logged so far, the oldest first: a line is written before its answer leaves."""
         found = []
         for line in self.output.splitlines():
             if line.startswith("{"):

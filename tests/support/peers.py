@@ -1,8 +1,10 @@
 """What the tests with real programs share: children that end with the test, keys and certificates
 made by `openssl`, the CMP client and the mock CA of `openssl cmp` (python3 stdlib only)."""
 
+import os
 import pathlib
 import re
+import select
 import subprocess
 import threading
 
@@ -35,23 +37,38 @@ class Program:
     def __init__(self, command, environment=None, stdin=subprocess.DEVNULL):
         self.command = list(map(str, command))
         self.process = subprocess.Popen(self.command, stdin=stdin, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, errors="replace",
-                                        env=environment)
-        self._lines, self._news = [], threading.Condition()
+                                        stderr=subprocess.STDOUT, env=environment)
+        self._lines, self._rest, self._news = [], b"", threading.Condition()
+        os.set_blocking(self.process.stdout.fileno(), False)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self):
-        for line in self.process.stdout:
-            with self._news:
-                self._lines.append(line)
-                self._news.notify_all()
+        while not self._ended():
+            select.select([self.process.stdout], [], [])
+            self._take()
+
+    def _ended(self):
+        return bool(self._lines) and self._lines[-1] is None
+
+    def _take(self):
+        """Takes what it has written by now."""
         with self._news:
-            self._lines.append(None)  # end of output
+            if self._ended():
+                return
+            try:
+                while piece := os.read(self.process.stdout.fileno(), 65536):
+                    *lines, self._rest = (self._rest + piece).split(b"\n")
+                    self._lines += [line.decode(errors="replace") + "\n" for line in lines]
+                self._lines += [self._rest.decode(errors="replace"), None]
+            except BlockingIOError:
+                pass
             self._news.notify_all()
 
     @property
     def output(self):
+        """What it has written by now; a line that has not ended is missing."""
+        self._take()
         with self._news:
             return "".join(line for line in self._lines if line is not None)
 
@@ -88,6 +105,9 @@ class Program:
             self.process.kill()
             status = self.process.wait()
         self._reader.join(5)
+        with self._news:
+            if not self._ended():
+                self._lines.append(None)  # somebody it started holds its output open
         self.process.stdout.close()
         return status
 
