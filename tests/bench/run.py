@@ -19,12 +19,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, type=pathlib.Path, help="a Release build tree")
     parser.add_argument("--quick", action="store_true", help="few repeats: that it runs, not how fast")
+    parser.add_argument("--store", choices=("memory", "sqlite"), default="memory", help="what the gateways keep")
+    parser.add_argument("--remembered", type=int, default=0, metavar="N",
+                        help="transactions each gateway holds against replay before it is measured")
     parser.add_argument("--only", action="append", help="figure; may be given several times")
     options = parser.parse_args()
 
     rows, failed = [], False
     with tempfile.TemporaryDirectory(prefix="cmpgate-bench-") as folder:
-        setup = Setup(options.build.resolve(), pathlib.Path(folder), options.quick)
+        setup = Setup(options.build.resolve(), pathlib.Path(folder), options.quick,
+                      store=options.store, remembered=options.remembered)
         for name, figure in figures.FIGURES.items():
             if options.only and name not in options.only:
                 continue

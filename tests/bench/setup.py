@@ -78,12 +78,6 @@ def cpu_seconds(pid):
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
-def idle_seconds():
-    """What the processors had nothing to do for, since boot."""
-    ticks = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()
-    return int(ticks[4]) / os.sysconf("SC_CLK_TCK")
-
-
 def resident_mb(pid):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -92,8 +86,9 @@ def resident_mb(pid):
 
 
 class Setup:
-    def __init__(self, build, folder, quick):
-        self.folder, self.quick = folder, quick
+    def __init__(self, build, folder, quick, store="memory", remembered=0):
+        """`store`: of every gateway that names none; `remembered`: the transactions it holds when it is handed out."""
+        self.folder, self.quick, self.store, self.remembered = folder, quick, store, remembered
         self.cmpgate = build / "ra/app/cmpgate"
         self.bench = build / "tests/bench/cmpgate_bench"
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -107,12 +102,13 @@ class Setup:
         return program
 
     def gateway(self, ca_port, profile=OPAQUE, workers=1, level="warning", wait=True, port=None,
-                store="memory", most=None, name=None):
-        """`most`: connections its listener takes; `name`: of the configuration, and so of its store, to start again on."""
+                store=None, most=None, name=None, pki=None):
+        """`most`: connections its listener takes; `name`: of the configuration, and so of its store, to start again on;
+        `pki`: of the messages its profile lets through."""
         program_port = port or free_port()
         config = self.folder / f"{name or f'gateway-{program_port}'}.toml"
         config.write_text(SERVE.format(workers=workers, level=level, port=program_port, ca_port=ca_port,
-                                       store=store, listener=f"max_connections = {most}" if most else "")
+                                       store=store or self.store, listener=f"max_connections = {most}" if most else "")
                           + profile)
         program = Program([self.cmpgate, "serve", "--config", config])
         program.port = program_port
@@ -122,6 +118,8 @@ class Setup:
             except OSError as fault:
                 program.stop()
                 raise RuntimeError(f"the gateway does not listen: {program.output}") from fault
+            if self.remembered and store is None and (pki or profile is OPAQUE):
+                self.load(program.port, 256, self.remembered, pki=pki)
         return program
 
     def haproxy(self, ca_port):
