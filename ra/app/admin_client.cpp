@@ -32,20 +32,20 @@ std::string system_text() { return std::generic_category().message(errno); }
 OwnedDescriptor open(const config::AdminConfig::At& at, std::chrono::seconds patience) {
     sockaddr_storage address{};
     socklen_t size = 0;
-    auto* const any = static_cast<sockaddr*>(static_cast<void*>(&address));
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
     if (!at.unix_path.empty()) {
-        auto& local = *static_cast<sockaddr_un*>(static_cast<void*>(&address));
+        auto& local = *reinterpret_cast<sockaddr_un*>(&address);
         local.sun_family = AF_UNIX;
         at.unix_path.copy(local.sun_path, sizeof local.sun_path - 1);
         size = sizeof local;
     } else if (at.http.host == "::1") {
-        auto& six = *static_cast<sockaddr_in6*>(static_cast<void*>(&address));
+        auto& six = *reinterpret_cast<sockaddr_in6*>(&address);
         six.sin6_family = AF_INET6;
         six.sin6_addr = in6addr_loopback;
         six.sin6_port = htons(at.http.port);
         size = sizeof six;
     } else {
-        auto& four = *static_cast<sockaddr_in*>(static_cast<void*>(&address));
+        auto& four = *reinterpret_cast<sockaddr_in*>(&address);
         four.sin_family = AF_INET;
         four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         four.sin_port = htons(at.http.port);

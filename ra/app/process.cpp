@@ -66,7 +66,7 @@ void notify_manager(std::string_view state) noexcept {
     if (path[0] == '@') address.sun_path[0] = '\0';  // the abstract namespace
     const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (socket < 0) return;
-    const auto* to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    const auto* to = reinterpret_cast<const sockaddr*>(&address);
     (void)::sendto(socket, state.data(), state.size(), MSG_NOSIGNAL, to,
                    static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
     ::close(socket);

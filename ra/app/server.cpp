@@ -95,6 +95,7 @@ void Server::add_secrets(std::vector<gateway::NewSecret> secrets) {
     asio::io_context& io = before_start_;
     io.restart();
     std::exception_ptr failed;
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): run to its end below.
     const auto add = [&]() -> asio::awaitable<void> {
         for (gateway::NewSecret& secret : secrets) {
             // One that outlived a restart keeps its uses.

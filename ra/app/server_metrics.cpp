@@ -127,18 +127,18 @@ void add_tls_samples(const Add& add, const Wiring& wiring,
         std::function<const TlsCounters&(std::size_t worker)> counters;
     };
     std::vector<Side> sides;
-    for (std::size_t i = 0; i < entrances.size(); ++i) {
-        if (!has_connections(*entrances[i])) continue;
-        sides.push_back({"listener", entrances[i]->config().name,
-                         [&entrances, i](std::size_t w) -> const TlsCounters& {
-                             return entrances[i]->connections(w)->tls;
-                         }});
+    for (const auto& entrance : entrances) {
+        if (!has_connections(*entrance)) continue;
+        sides.push_back(
+            {"listener", entrance->config().name, [&entrance](std::size_t w) -> const TlsCounters& {
+                 return entrance->connections(w)->tls;
+             }});
     }
-    for (std::size_t i = 0; i < wiring.config.upstreams.size(); ++i) {
-        sides.push_back({"upstream", wiring.config.upstreams[i].name,
-                         [&parts, &wiring, i](std::size_t w) -> const TlsCounters& {
-                             return parts[w]->client_counters(wiring.config.upstreams[i].name).tls;
-                         }});
+    for (const auto& upstream : wiring.config.upstreams) {
+        sides.push_back(
+            {"upstream", upstream.name, [&parts, &upstream](std::size_t w) -> const TlsCounters& {
+                 return parts[w]->client_counters(upstream.name).tls;
+             }});
     }
     const auto one = [&](const Side& side, std::string_view result,
                          const std::function<const Count&(const TlsCounters&)>& pick) {
@@ -164,12 +164,12 @@ void add_tls_samples(const Add& add, const Wiring& wiring,
                 return side.counters(w).microseconds;
             }) / 1e6);
     }
-    for (std::size_t i = 0; i < entrances.size(); ++i) {
-        if (!has_connections(*entrances[i])) continue;
+    for (const auto& entrance : entrances) {
+        if (!has_connections(*entrance)) continue;
         add("cmpgate_proxy_errors_total", "Connections of proxies without a right PROXY header.",
-            false, {{"listener", entrances[i]->config().name}},
+            false, {{"listener", entrance->config().name}},
             sum(parts.size(), [&](std::size_t w) -> const Count& {
-                return entrances[i]->connections(w)->proxy_errors;
+                return entrance->connections(w)->proxy_errors;
             }));
     }
     for (const TlsKeeper::Expiry& expiry : wiring.tls->expiries()) {
@@ -204,11 +204,11 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
     add_connection_samples(add, true, entrances, workers);
     add_tls_samples(add, wiring, entrances, parts);
     for (const ServerMetric& metric : kServerMetrics) {
-        for (std::size_t i = 0; i < entrances.size(); ++i) {
-            if (!entrances[i]->config().url.is_http()) continue;
-            add(metric.name, metric.help, false, {{"listener", entrances[i]->config().name}},
+        for (const auto& entrance : entrances) {
+            if (!entrance->config().url.is_http()) continue;
+            add(metric.name, metric.help, false, {{"listener", entrance->config().name}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return parts[w]->server_counters(entrances[i]->config().id).*metric.counter;
+                    return parts[w]->server_counters(entrance->config().id).*metric.counter;
                 }));
         }
     }
@@ -228,24 +228,23 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                 static_cast<double>((entrance->files()->*metric.counter).get()));
         }
     }
-    for (std::size_t i = 0; i < entrances.size(); ++i) {
-        if (!entrances[i]->config().url.is_http()) continue;
+    for (const auto& entrance : entrances) {
+        if (!entrance->config().url.is_http()) continue;
         for (std::size_t status = 2; status < 6; ++status) {
             add("cmpgate_http_responses_total", "Responses by status class.", false,
-                {{"listener", entrances[i]->config().name},
-                 {"class", std::to_string(status) + "xx"}},
+                {{"listener", entrance->config().name}, {"class", std::to_string(status) + "xx"}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return parts[w]->server_counters(entrances[i]->config().id).statuses[status];
+                    return parts[w]->server_counters(entrance->config().id).statuses[status];
                 }));
         }
     }
-    for (std::size_t i = 0; i < upstreams.size(); ++i) {
+    for (const auto& upstream : upstreams) {
         for (const ClientMetric& metric : kClientMetrics) {
             add("cmpgate_upstream_deliveries_total",
                 "Messages to the CA by how delivering them ended.", false,
-                {{"upstream", upstreams[i].name}, {"result", std::string(metric.result)}},
+                {{"upstream", upstream.name}, {"result", std::string(metric.result)}},
                 sum(workers, [&](std::size_t w) -> const Count& {
-                    return parts[w]->client_counters(upstreams[i].name).*metric.counter;
+                    return parts[w]->client_counters(upstream.name).*metric.counter;
                 }));
         }
     }
@@ -260,10 +259,10 @@ void add_server_samples(metrics::Snapshot& snapshot, const Wiring& wiring,
                 }));
         }
     }
-    for (std::size_t i = 0; i < upstreams.size(); ++i) {
+    for (const auto& upstream : upstreams) {
         add("cmpgate_upstream_connections", "Connections to the CA.", true,
-            {{"upstream", upstreams[i].name}}, sum(workers, [&](std::size_t w) -> const Count& {
-                return parts[w]->client_counters(upstreams[i].name).open;
+            {{"upstream", upstream.name}}, sum(workers, [&](std::size_t w) -> const Count& {
+                return parts[w]->client_counters(upstream.name).open;
             }));
     }
     const std::pair<const char*, std::uint64_t> results[] = {

@@ -63,7 +63,6 @@ std::optional<BodyType> specific_response(BodyType request) noexcept {
         case BodyType::ir:
             return BodyType::ip;
         case BodyType::cr:
-            return BodyType::cp;
         case BodyType::p10cr:
             return BodyType::cp;
         case BodyType::kur:

@@ -6,7 +6,6 @@
 /// Frames of CMP over TCP. First octet: how many octets each read brings. What is read must not
 /// depend on where the reads cut it, nor take more than one frame.
 
-using transports::tcp::Frame;
 using transports::tcp::FrameReader;
 
 namespace {

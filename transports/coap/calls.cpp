@@ -1,6 +1,7 @@
 #include "transports/coap/calls.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace transports::coap {
 
@@ -111,8 +112,8 @@ Call* Calls::answer_for(const Request& request, const std::string& path) {
     const auto found = by_endpoint_.find(request.from);
     if (found == by_endpoint_.end()) return nullptr;
     Call* latest = nullptr;
-    for (auto id = found->second.rbegin(); id != found->second.rend(); ++id) {
-        Call& call = calls_.at(*id);
+    for (const CallId id : found->second | std::views::reverse) {
+        Call& call = calls_.at(id);
         if (!call.answered || call.path != path) continue;
         if (ra::equal(call.token, request.token)) return &call;
         if (latest == nullptr && ra::equal(call.request_tag, request.request_tag)) latest = &call;

@@ -50,6 +50,7 @@ std::string host_name(SSL* ssl) {
 
 bool show(SSL* ssl, SSL_CTX* from) {
     STACK_OF(X509)* chain = nullptr;
+    // NOLINTNEXTLINE(bugprone-multi-level-implicit-pointer-conversion): OpenSSL's macro casts it.
     SSL_CTX_get0_chain_certs(from, &chain);
     return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(from), SSL_CTX_get0_privatekey(from),
                                 chain, 1) == 1;
@@ -85,6 +86,7 @@ bool lend_tls(void* borrower, const TlsContextPtr& context) noexcept try {
     auto kept = std::make_unique<TlsContextPtr>(context);
     forget(nullptr, SSL_get_ex_data(ssl, place()), nullptr, 0, 0, nullptr);
     if (SSL_set_ex_data(ssl, place(), kept.get()) != 1) return false;
+    // NOLINTNEXTLINE(bugprone-unused-return-value): the SSL owns it now.
     (void)kept.release();
 
     SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_OFF);

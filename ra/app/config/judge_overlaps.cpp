@@ -83,17 +83,20 @@ void judge_overlaps(const Config& config, Faults& faults) {
             const std::string differs = difference(a.profile, b.profile, rules[i] == rules[j]);
             if (differs.empty()) continue;
             if (others == 0) first_difference = differs;
-            if (others < kNamed) named += (others == 0 ? "" : ", ") + in_quotes(a.profile.name);
+            if (others < kNamed)
+                named.append(others == 0 ? "" : ", ").append(in_quotes(a.profile.name));
             ++others;
         }
         if (others == 0) continue;
         if (others > kNamed) named += " and " + std::to_string(others - kNamed) + " more";
-        faults.warning(b.at, "profiles " + named + " and " + in_quotes(b.profile.name) +
-                                 " trust the same devices and differ in " + first_difference +
-                                 (others > 1 ? " and the like" : "") +
-                                 ": a device chooses by the path it uses, which nothing "
-                                 "protects. Split the trust, "
-                                 "or set cert_profile_is_label = true in both (S-16)");
+        std::string text{"profiles "};
+        text.append(named).append(" and ").append(in_quotes(b.profile.name));
+        text.append(" trust the same devices and differ in ").append(first_difference);
+        if (others > 1) text.append(" and the like");
+        text.append(
+            ": a device chooses by the path it uses, which nothing protects. Split the "
+            "trust, or set cert_profile_is_label = true in both (S-16)");
+        faults.warning(b.at, std::move(text));
     }
 }
 

@@ -75,7 +75,7 @@ TEST_SUITE("ra/app") {
         const auto settings = config::load_settings(second, faults);
         REQUIRE(settings != nullptr);
         try {
-            Server{second, settings, *running.log, &running.world.lab_ca.ca};
+            const Server unwelcome{second, settings, *running.log, &running.world.lab_ca.ca};
             FAIL("the port was not taken");
         } catch (const std::runtime_error& fault) {
             const std::string text = fault.what();

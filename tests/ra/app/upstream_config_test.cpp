@@ -190,10 +190,12 @@ TEST_SUITE("ra/app") {
         std::string text = with("");
         for (unsigned i = 0; i < kMany; ++i) {
             const std::string number = std::to_string(i);
-            text += "[[profile]]\nname = \"p" + number + "\"\nmatch.label = \"l" + number +
-                    "\"\norigin.signature.trust = \"file:roots.pem\"\nrules.subject = "
-                    "\"CN=${sender.CN},OU=" +
-                    number + "\"\n";
+            text.append("[[profile]]\nname = \"p").append(number);
+            text.append("\"\nmatch.label = \"l").append(number);
+            text.append(
+                "\"\norigin.signature.trust = \"file:roots.pem\"\nrules.subject = "
+                "\"CN=${sender.CN},OU=");
+            text.append(number).append("\"\n");
         }
         text.replace(text.find("[[profile]]\n"), 12, "[[profile]]\nmatch.label = \"x\"\n");
         Faults faults{"test.toml"};

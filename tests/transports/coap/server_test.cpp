@@ -147,8 +147,10 @@ TEST_SUITE("transports/coap") {
             const std::string request = fixture.folder.write("in" + std::to_string(i), text);
             const std::string answer = fixture.folder.file("out" + std::to_string(i));
             devices.push_back(std::async(std::launch::async, [&, request, answer] {
-                return output_of(std::string{kClient} + " -m post -t 259 -f " + request + " -o " +
-                                 answer + " " + fixture.url("/.well-known/cmp", relay.port()));
+                std::string command{kClient};
+                command.append(" -m post -t 259 -f ").append(request).append(" -o ").append(answer);
+                command.append(" ").append(fixture.url("/.well-known/cmp", relay.port()));
+                return output_of(command);
             }));
         }
         for (int i = 0; i < kDevices; ++i) {
@@ -217,10 +219,13 @@ TEST_SUITE("transports/coap") {
         Losses random;
         for (int i = 0; i < 2000; ++i) {
             std::string garbled = good;
-            for (int bits = 0; bits < 3; ++bits)
-                garbled[(random.passes() ? 7U : 3U) * static_cast<unsigned>(i + bits) %
-                        std::min<std::size_t>(garbled.size(), 40)] ^=
-                    static_cast<char>(1 << (i % 8));
+            for (int bits = 0; bits < 3; ++bits) {
+                char& octet =
+                    garbled[(random.passes() ? 7U : 3U) * static_cast<unsigned>(i + bits) %
+                            std::min<std::size_t>(garbled.size(), 40)];
+                octet = static_cast<char>(static_cast<unsigned char>(octet) ^
+                                          1U << static_cast<unsigned>(i % 8));
+            }
             client.send(garbled);
         }
         // A flood from many addresses.
