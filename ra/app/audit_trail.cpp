@@ -138,9 +138,14 @@ std::string AuditTrail::render_checkpoint() {
     const std::string mac = chain_.mac();
     const std::string text = checkpoint_text(chain_.node(), chain_.boot(), number, mac);
     std::string signature;
-    if (settings_.signer != nullptr) {
-        const auto made = settings_.signer->key->sign(as_bytes(text));
-        if (made) signature = to_hex(settings_.signer->key->algorithm()) + "." + to_hex(*made);
+    crypto::CredentialPtr signer;
+    {
+        const std::lock_guard lock{mutex_};
+        signer = settings_.signer;
+    }
+    if (signer != nullptr) {
+        const auto made = signer->key->sign(as_bytes(text));
+        if (made) signature = to_hex(signer->key->algorithm()) + "." + to_hex(*made);
     }
     since_checkpoint_ = 0;
     // The log is where it stands for whoever cuts this file.
@@ -243,6 +248,11 @@ void AuditTrail::aggregate(std::string_view source, std::string_view rule) {
     if (tallies_.size() >= kMostTallies && !tallies_.contains(of)) of.first = "others";
     Tally& tally = tallies_[std::move(of)];
     if (tally.count++ == 0) tally.first = now_text();
+}
+
+void AuditTrail::sign_with(crypto::CredentialPtr signer) {
+    const std::lock_guard lock{mutex_};
+    settings_.signer = std::move(signer);
 }
 
 void AuditTrail::reopen() {

@@ -46,6 +46,8 @@ public:
     /// line for each source, rule and minute.
     void aggregate(std::string_view source, std::string_view rule);
 
+    /// Checkpoints are signed by this one from now on (null: by nobody). From the main thread.
+    void sign_with(crypto::CredentialPtr signer);
     /// From the main thread: goes on in a new file if the old one was moved away (logrotate).
     void reopen();
     /// Writes what there is, and ends with a checkpoint.

@@ -86,6 +86,7 @@ public:
         // A crash leaves no line break behind half a line.
         if (half_ != 0 && !cut_) fault("it is no line of a trail");
         compare();
+        judge_foreign();
         return std::move(verdict_);
     }
 
@@ -121,7 +122,7 @@ private:
         check_mac(body, line);
         ++verdict_.lines;
         if (kind == "checkpoint") check_checkpoint(object);
-        seen_[{boot_, number_}] = std::string(mac_of_line(line));
+        seen_[{boot_, number_}] = {std::string(mac_of_line(line)), at_};
     }
 
     void begin(const json::object& object) {
@@ -179,45 +180,70 @@ private:
         const Checkpoint here{node_, boot_, number_of(object, "of"), text_of(object, "of_mac"),
                               text_of(object, "signature")};
         const auto of = seen_.find({here.boot, here.number});
-        if (of != seen_.end() && of->second != here.mac)
+        if (of != seen_.end() && of->second.mac != here.mac)
             return fault("it is a checkpoint of another line " + std::to_string(here.number));
-        vouch(here, "a checkpoint in the trail");
+        if (!holds(here)) {
+            foreign_.push_back(
+                {"line " + std::to_string(at_) + ": the signature of the checkpoint is wrong",
+                 at_});
+            return;
+        }
+        vouch(here, at_, "a checkpoint in the trail");
     }
 
     /// Whether its signature holds, where that can be known.
     bool holds(const Checkpoint& point) const {
-        if (with_.signer == nullptr) return true;
+        if (with_.signers.empty()) return true;
         const std::string text = checkpoint_text(point.node, point.boot, point.number, point.mac);
-        return is_signed_by(*with_.signer, text, point.signature);
+        return std::ranges::any_of(with_.signers, [&](const crypto::CertificatePtr& signer) {
+            return is_signed_by(*signer, text, point.signature);
+        });
     }
 
-    void vouch(const Checkpoint& point, std::string_view what) {
-        if (!holds(point)) return fault("the signature of the checkpoint is wrong");
+    /// `at`: the line of the file up to which all is covered by it.
+    void vouch(const Checkpoint& point, std::uint64_t at, std::string_view what) {
         if (!good_) return;
+        signed_at_ = std::max(signed_at_, at);
         verdict_.vouched = "line " + std::to_string(point.number) + " of boot " + point.boot +
-                           " (" + std::string(what) + (with_.signer != nullptr ? ", signed)" : ")");
+                           " (" + std::string(what) + (with_.signers.empty() ? ")" : ", signed)");
     }
 
     /// What stands elsewhere must stand here.
     void compare() {
         for (const Checkpoint& point : with_.checkpoints) {
-            if (!holds(point)) {
-                verdict_.faults.push_back("the log has a checkpoint with a wrong signature: line " +
-                                          std::to_string(point.number) + " of boot " + point.boot);
-                continue;
-            }
             const auto of = seen_.find({point.boot, point.number});
             if (of == seen_.end()) {
                 verdict_.faults.push_back("line " + std::to_string(point.number) + " of boot " +
                                           point.boot + " was written and is not here: cut off");
-            } else if (of->second != point.mac) {
+            } else if (of->second.mac != point.mac) {
                 verdict_.faults.push_back("line " + std::to_string(point.number) + " of boot " +
                                           point.boot + " is not the one that was written");
+            } else if (holds(point)) {
+                vouch(point, of->second.at, "a checkpoint in the log");
             } else {
-                vouch(point, "a checkpoint in the log");
+                foreign_.push_back({"the log has a checkpoint with a wrong signature: line " +
+                                        std::to_string(point.number) + " of boot " + point.boot,
+                                    of->second.at});
             }
         }
     }
+
+    /// Checkpoints no known key signed: a key that was renewed since, where a later one vouches for
+    /// their lines and so for them.
+    void judge_foreign() {
+        for (Foreign& one : foreign_) {
+            if (one.at > signed_at_) verdict_.faults.push_back(std::move(one.fault));
+        }
+    }
+
+    struct Seen {
+        std::string mac;
+        std::uint64_t at;  // line of the file
+    };
+    struct Foreign {
+        std::string fault;
+        std::uint64_t at;
+    };
 
     const VerifyWith& with_;
     Verdict verdict_;
@@ -226,7 +252,9 @@ private:
     bool cut_ = false;
     std::string node_, boot_, last_mac_;
     std::optional<crypto::Sha256> mac_{crypto::Sha256{}};
-    std::map<std::pair<std::string, std::uint64_t>, std::string> seen_;
+    std::uint64_t signed_at_ = 0;
+    std::vector<Foreign> foreign_;
+    std::map<std::pair<std::string, std::uint64_t>, Seen> seen_;
 };
 
 }  // namespace

@@ -22,7 +22,8 @@ struct Checkpoint {
 
 struct VerifyWith {
     ByteView key;
-    crypto::CertificatePtr signer;        // of checkpoints; null: signatures are not looked at
+    // Whose keys may have signed checkpoints; none: signatures are not looked at.
+    std::vector<crypto::CertificatePtr> signers;
     std::vector<Checkpoint> checkpoints;  // from elsewhere
 };
 

@@ -7,6 +7,7 @@
 
 #include "ra/app/audit_verify.h"
 #include "ra/app/commands.h"
+#include "ra/app/config/credential_files.h"
 #include "ra/app/config/load.h"
 #include "ra/app/config/material.h"
 
@@ -17,7 +18,7 @@ struct Options {
     std::string file;
     std::string config;
     std::string key;
-    std::string certificate;
+    std::vector<std::string> certificates;
     std::vector<std::string> logs;
 };
 
@@ -27,8 +28,9 @@ std::ifstream open(const std::string& path) {
     return file;
 }
 
-/// Key and signer as given, else as the configuration has them.
-Secret key_of(const Options& options, std::string& certificate) {
+/// Key and signers as given, else as the configuration has them: of the credential that signs now
+/// and of the one it followed.
+Secret key_of(const Options& options, std::vector<std::string>& certificates) {
     if (!options.config.empty()) {
         config::Faults faults{options.config};
         const config::Config config = config::read_config(options.config, faults);
@@ -36,8 +38,11 @@ Secret key_of(const Options& options, std::string& certificate) {
         if (faults.has_errors()) throw std::runtime_error(faults.text());
         if (config.audit.path.empty()) throw std::runtime_error(options.config + " has no [audit]");
         for (const config::CredentialConfig& one : config.credentials) {
-            if (certificate.empty() && one.name == config.audit.credential.value)
-                certificate = config::Material{one.certificate.value, config.directory}.path();
+            if (one.name != config.audit.credential.value) continue;
+            certificates.push_back(
+                config::Material{one.certificate.value, config.directory}.path());
+            const std::string before = config::replaced_certificate(one, config.directory);
+            if (!before.empty()) certificates.push_back(before);
         }
         return key;
     }
@@ -51,11 +56,12 @@ Secret key_of(const Options& options, std::string& certificate) {
 int verify(const Options& options) {
     if (options.config.empty() == options.key.empty())
         throw std::runtime_error("give the configuration (-c) or the key (--key), one of them");
-    std::string certificate = options.certificate;
-    const Secret key = key_of(options, certificate);
+    std::vector<std::string> certificates = options.certificates;
+    const Secret key = key_of(options, certificates);
     VerifyWith with;
     with.key = key.reveal();
-    if (!certificate.empty()) with.signer = crypto::load_certificates(certificate).front();
+    for (const std::string& certificate : certificates)
+        with.signers.push_back(crypto::load_certificates(certificate).front());
     for (const std::string& log : options.logs) {
         auto file = open(log);
         const auto more = checkpoints_in(file);
@@ -87,7 +93,10 @@ void add_audit(CLI::App& app, Run& run) {
     command->add_option("file", options->file, "The trail")->required();
     command->add_option("-c,--config", options->config, "Configuration that it was written by");
     command->add_option("--key", options->key, "file:PATH, env:NAME: the key of its MACs");
-    command->add_option("--certificate", options->certificate, "Whose key signed the checkpoints");
+    command
+        ->add_option("--certificate", options->certificates,
+                     "Whose key signed the checkpoints; several times where it was renewed since")
+        ->allow_extra_args(false);
     command->add_option("--log", options->logs,
                         "Logs of the gateway, whose checkpoints tell what was cut off");
     command->callback([&run, options] { run = [options] { return verify(*options); }; });

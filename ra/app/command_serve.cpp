@@ -31,9 +31,7 @@ std::unique_ptr<AuditTrail> open_trail(const config::Config& config,
     if (faults.has_errors()) throw std::runtime_error(faults.text());
     made.node = config.audit.node.empty() ? config.hop : config.audit.node;
     made.refuse_on_failure = config.audit.refuse_on_failure;
-    for (const crypto::CredentialPtr& one : settings.credentials) {
-        if (one->name == config.audit.credential.value) made.signer = one;
-    }
+    made.signer = gateway::credential_of(settings, config.audit.credential.value);
     return std::make_unique<AuditTrail>(std::move(made), log);
 }
 
@@ -74,14 +72,22 @@ int serve(const std::string& path) {
     const ClockWatch watch{clock, source_time(), log, [] { notify_manager("READY=1"); }};
     Ending ending;
     ending.drain_timeout = config.drain_timeout;
+    // `[audit]` stays while it runs; what is behind the name of its credential need not.
+    const auto follow_signer = [&trail, &server = *server, name = config.audit.credential.value] {
+        if (trail != nullptr) trail->sign_with(server.credential(name));
+    };
     ending.on_hangup = [&] {
         notify_reloading();
         if (reloader.reload() && trail != nullptr) trail->reopen();
+        follow_signer();
         ending.drain_timeout = reloader.config().drain_timeout;
         // Else the clock is waited for, and says so itself.
         if (clock_fault(clock.wall_now(), source_time()).empty()) notify_manager("READY=1");
     };
-    ending.on_renewed = [&reloader] { reloader.take_renewed(); };
+    ending.on_renewed = [&] {
+        reloader.take_renewed();
+        follow_signer();
+    };
     ending.at_last = [&] {
         reloader.end();
         admin_server.stop();

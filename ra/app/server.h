@@ -73,6 +73,9 @@ public:
     /// worker, or at once that there is no such listener. Any thread.
     void mail(Bytes der, std::function<void(std::optional<Reply>)> done);
 
+    /// The credential of that name it has now; null: none. As reload().
+    [[nodiscard]] crypto::CredentialPtr credential(std::string_view name) const;
+
     /// The store's; any thread, until this goes.
     [[nodiscard]] gateway::Secrets& secrets() noexcept { return store_->secrets(); }
 

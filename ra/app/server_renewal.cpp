@@ -18,6 +18,10 @@ void Server::make_renewer() {
         std::make_unique<Renewer>(Renewer::World{workers_[0], cpu_, clock_, log_, way}, renewed);
 }
 
+crypto::CredentialPtr Server::credential(std::string_view name) const {
+    return gateway::credential_of(*wiring_->settings, name);
+}
+
 bool Server::replace_credential(const crypto::CredentialPtr& credential, std::uint64_t generation) {
     const Settings& now = *wiring_->settings;
     const auto same_name = [&](const crypto::CredentialPtr& one) {

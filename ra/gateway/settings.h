@@ -72,4 +72,13 @@ struct Settings {
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 
+/// The one of that name; null: none.
+[[nodiscard]] inline crypto::CredentialPtr credential_of(const Settings& settings,
+                                                         std::string_view name) {
+    for (const crypto::CredentialPtr& one : settings.credentials) {
+        if (one->name == name) return one;
+    }
+    return nullptr;
+}
+
 }  // namespace ra::gateway

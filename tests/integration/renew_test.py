@@ -42,6 +42,10 @@ treatment = {{ default = "reprotect", kur = "nest" }}
 rules = {{ key = ["ec:P-256"], subject = "CN=*,O=Example" }}
 [store]
 path = "{store}"
+[audit]
+to = "file:audit.log"
+key = "file:audit.key"
+credential = "ra"
 """
 
 
@@ -98,6 +102,8 @@ class World:
         self.programs, self.folder = programs, folder
         folder.mkdir()
         (folder / "store").mkdir(mode=0o700)
+        (folder / "audit.key").touch(0o600)
+        (folder / "audit.key").write_text("k" * 40)
         self.admin = free_port()
 
     def gateway(self, ca, root, devices, renew):
@@ -105,8 +111,8 @@ class World:
                              store=self.folder / "store/cmpgate.db")
         return Gateway(self.programs.cmpgate, self.folder, text)
 
-    def run(self, command):
-        done = subprocess.run([self.programs.cmpgate, command, "-c", self.folder / "cmpgate.toml"],
+    def run(self, *command):
+        done = subprocess.run([self.programs.cmpgate, *command, "-c", self.folder / "cmpgate.toml"],
                               capture_output=True, text=True, timeout=60, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -202,6 +208,17 @@ def under_load(programs, folder):
                 waiting.join(60)
                 assert held["run"].ok and "received PKICONF" in held["run"].output, held["run"].output + again.output
                 assert again.stop() == 0
+            # Who signed the trail's checkpoints meanwhile stands in the files of the credential.
+            status, said = world.run("audit", "verify", folder / "audit.log")
+            assert status == 0 and "of 2 starts, 0 faults" in said and "signed)" in said, said
+            (folder / "first.pem").write_text(first)
+            known = [word for one in (ra, folder / "ra.pem.old") for word in ("--certificate", one)]
+            by_hand = [programs.cmpgate, "audit", "verify", "--key", f"file:{folder}/audit.key", folder / "audit.log"]
+            assert subprocess.run([*by_hand, *known], capture_output=True, timeout=60, check=False).returncode == 0
+            # The first key signed none of the last ones, and what is vouched for by none of the known is a fault.
+            done = subprocess.run([*by_hand, "--certificate", folder / "first.pem"], capture_output=True, text=True,
+                                  timeout=60, check=False)
+            assert done.returncode == 1 and "the signature of the checkpoint is wrong" in done.stderr, done.stderr
     print(f"  3 renewals by the lab CA, {enrolled} enrolments meanwhile, none lost; slowest {steady.slowest * 1e3:.0f} ms")
 
 

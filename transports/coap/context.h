@@ -8,7 +8,7 @@
 #include "transports/common/worker.h"
 
 struct coap_context_t;
-struct coap_address_t;
+struct coap_address_t;  // NOLINT(readability-identifier-naming): named by libcoap
 
 namespace transports::coap {
 

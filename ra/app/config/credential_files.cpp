@@ -213,6 +213,12 @@ crypto::CredentialPtr open_superseded(const CredentialConfig& credential,
     }
 }
 
+std::string replaced_certificate(const CredentialConfig& credential, const std::string& directory) {
+    const std::string old =
+        with(real_path(Material{credential.certificate.value, directory}.path()), kOld);
+    return is_there(old) ? old : std::string{};
+}
+
 std::string renewal_fault(const CredentialConfig& credential, const std::string& directory) {
     try {
         const CredentialFiles files{credential, directory};

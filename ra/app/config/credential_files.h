@@ -53,6 +53,10 @@ private:
 [[nodiscard]] crypto::CredentialPtr open_superseded(const CredentialConfig& credential,
                                                     const std::string& directory);
 
+/// Where the certificate stands that was replaced last, ended or not; empty: none was.
+[[nodiscard]] std::string replaced_certificate(const CredentialConfig& credential,
+                                               const std::string& directory);
+
 /// Why the files of a credential could not be replaced by this user; empty: they could.
 [[nodiscard]] std::string renewal_fault(const CredentialConfig& credential,
                                         const std::string& directory);
