@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/support"))
@@ -237,7 +238,29 @@ def vendor_rename(world):
 
 def mac_bootstrap(world):
     """A secret is good for one certificate; the device learns the CA's root by it, and goes on with the certificate."""
-    with world.lab("--ca-pubs") as ca, Gateway(world, "mac-bootstrap.toml", ca.url) as gateway:
+    with world.lab("--ca-pubs", "--device", "CN=RA", "--validity", 20 * 86400) as ca:
+        renewed(world, ca)
+        return by_secret_and_after(world, ca)
+
+
+def renewed(world, ca):
+    """The RA's certificate where it is of this very CA."""
+    before = {name: (world.folder / name).read_bytes() for name in ("ra.pem", "ra.key")}
+    for name in ("pem", "key"):
+        shutil.copy(world.folder / f"lab/device.{name}", world.folder / f"ra.{name}")
+    time.sleep(1.1)  # the next one ends later, by a second
+    with Gateway(world, "mac-bootstrap.toml", ca.url) as gateway:
+        gateway.wait_for(r"credential_in_use.*credential=ra")
+        assert (world.folder / "ra.pem.old").read_bytes() == (world.folder / "lab/device.pem").read_bytes()
+        assert openssl("verify", "-CAfile", world.folder / "ca-root.pem", world.folder / "ra.pem")
+        assert gateway.stop() == 0
+    for name, octets in before.items():
+        (world.folder / name).write_bytes(octets)
+        (world.folder / f"{name}.old").unlink()
+
+
+def by_secret_and_after(world, ca):
+    with Gateway(world, "mac-bootstrap.toml", ca.url) as gateway:
         new, url = world.folder / "out.pem", gateway.url + WELL_KNOWN
         secrets = Secrets(world.cmpgate, gateway.file)
         secret = secrets.add("--profile", "first", "--reference", "press-17", "--expires", "7d")["secret"]
