@@ -79,18 +79,15 @@ def main():
     cache.mkdir(parents=True, exist_ok=True)
     settings = (ROOT / ".clang-tidy").read_bytes()
 
-    entries = []
+    by_name = {}  # a file that is compiled several times (fuzz_body.cpp, once a body) is looked at once
     for entry in json.loads((pathlib.Path(options.build) / "compile_commands.json").read_text()):
         path = pathlib.Path(entry["file"])
         if not path.is_relative_to(ROOT) or "build" in path.relative_to(ROOT).parts[:1]:
             continue
         name = path.relative_to(ROOT).as_posix()
         if not options.only or name.startswith(tuple(options.only)):
-            entries.append((name, entry))
-    entries.sort(key=lambda pair: pair[0])
-    if over:
-        by_name = dict(entries)
-        entries = [(name, by_name[name]) for name in last_changed_first(list(by_name))]
+            by_name.setdefault(name, entry)
+    entries = [(name, by_name[name]) for name in (last_changed_first(list(by_name)) if over else sorted(by_name))]
 
     done, lock, failed, remembered, left_out = [0], threading.Lock(), [], [0], []
 
