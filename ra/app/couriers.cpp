@@ -57,11 +57,14 @@ TcpClientSettings tcp_settings(const config::UpstreamConfig& upstream, const con
 
 transports::coap::CoapClientSettings coap_settings(const config::UpstreamConfig& upstream,
                                                    const config::Url& url,
-                                                   const cmp::Limits& limits) {
+                                                   const cmp::Limits& limits,
+                                                   transports::common::TlsContextPtr tls) {
+    using transports::coap::Protocol;
     static constexpr std::string_view kWellKnown = "/.well-known/cmp";
     transports::coap::CoapClientSettings settings;
-    settings.protocol = url.scheme == "coap+tcp" ? transports::coap::Protocol::tcp
-                                                 : transports::coap::Protocol::udp;
+    settings.protocol = url.is_secure() ? Protocol::dtls : Protocol::udp;
+    if (url.scheme.ends_with("+tcp"))
+        settings.protocol = url.is_secure() ? Protocol::tls : Protocol::tcp;
     settings.host = url.host;
     settings.port = url.port;
     settings.path = url.path.empty() || url.path == "/" ? kWellKnown : url.path;
@@ -70,6 +73,10 @@ transports::coap::CoapClientSettings coap_settings(const config::UpstreamConfig&
         std::min<std::size_t>(settings.max_in_flight, upstream.max_connections);
     settings.max_waiting = upstream.max_waiting;
     settings.max_answer = std::max(settings.max_answer, limits.message_octets);
+    settings.connect_time = upstream.connect_timeout;
+    settings.idle_time = upstream.idle_timeout;
+    if (url.is_secure()) settings.tls = std::move(tls);
+    if (upstream.tls) settings.tls_name = upstream.tls->name;
     return settings;
 }
 
@@ -88,7 +95,7 @@ std::unique_ptr<transports::http1::TlsCourier> make_courier(
     using Mode = Http2Courier::Mode;
     if (url.is_coap()) {
         return std::make_unique<transports::coap::CoapCourier>(
-            worker, coap_settings(upstream, url, limits), counters);
+            worker, coap_settings(upstream, url, limits, std::move(tls)), counters);
     }
     if (url.is_tcp()) {
         return std::make_unique<TcpCourier>(

@@ -210,7 +210,9 @@ def ways():
         Way("tcp-2510", "tcp", "tcp://127.0.0.1:{port}", 'tcp_framing = "rfc2510"'),
         Way("tcps", "tcps", "tcps://localhost:{port}", TLS),
         Way("coap", "coap", "coap://127.0.0.1:{port}" + PATH),
+        Way("coaps", "coaps", "coaps://127.0.0.1:{port}" + PATH, TLS.replace(" }}", ', name = "localhost" }}')),
         Way("coap+tcp", "coap+tcp", "coap+tcp://127.0.0.1:{port}" + PATH),
+        Way("coaps+tcp", "coaps+tcp", "coaps+tcp://127.0.0.1:{port}" + PATH, TLS),
         FileWay(),
         Way("labca", None, "labca:"),
     ]

@@ -17,8 +17,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kTokenOctets = 8;
-// Requests of ours on their way to one server (RFC 7252 4.7 has 1, for constrained ones).
-constexpr std::uint16_t kNstart = 32;
 
 std::string text_of(const coap_bin_const_t& token) {
     return std::string{ra::as_text({token.s, token.length})};
@@ -51,16 +49,12 @@ bool is_numeric(const std::string& host) {
 
 }  // namespace
 
-struct CoapCourier::Session {
-    SessionRef ref;
-    bool established = false;
-};
-
 /// One delivery under way.
 struct CoapCourier::Running {
     Running(common::Worker& worker, ra::ByteView body, const Conversation::Settings& with)
         : conversation{body, with}, wakeup{worker} {}
     Conversation conversation;
+    SessionPtr session;
     std::vector<std::string> path;
     std::string token;                  // of the request that waits for its response
     std::array<std::uint8_t, 4> tag{};  // of all its requests (RFC 9175 3): others run beside it
@@ -106,11 +100,18 @@ struct CoapCourier::Callbacks {
     static int event(coap_session_t* session, coap_event_t what) noexcept {
         CoapCourier& courier = of(session);
         guarded(courier, [&] {
-            if (what == COAP_EVENT_SESSION_CONNECTED && courier.session_ != nullptr)
-                courier.session_->established = true;
-            if (what == COAP_EVENT_TCP_CLOSED || what == COAP_EVENT_TCP_FAILED ||
-                what == COAP_EVENT_SESSION_CLOSED || what == COAP_EVENT_SESSION_FAILED)
-                courier.ended();
+            auto* const ours = static_cast<ClientSession*>(coap_session_get_app_data(session));
+            if (ours == nullptr) return;
+            if (what == COAP_EVENT_DTLS_CONNECTED) {
+                courier.counters_.tls.full.add();
+                ours->secured();
+            }
+            if (what == COAP_EVENT_SESSION_CONNECTED) ours->connected();
+            if (what == COAP_EVENT_DTLS_ERROR) courier.ended(*ours, true);
+            if (what == COAP_EVENT_DTLS_CLOSED || what == COAP_EVENT_TCP_CLOSED ||
+                what == COAP_EVENT_TCP_FAILED || what == COAP_EVENT_SESSION_CLOSED ||
+                what == COAP_EVENT_SESSION_FAILED)
+                courier.ended(*ours, false);
         });
         return 0;
     }
@@ -122,12 +123,17 @@ CoapCourier::CoapCourier(common::Worker& worker, CoapClientSettings settings,
       settings_{std::move(settings)},
       counters_{counters},
       names_{worker, settings_.host, settings_.port},
-      context_{std::make_unique<Context>(worker)} {
+      context_{std::make_unique<Context>(worker)},
+      tls_{settings_.tls} {
     coap_context_t* const context = context_->get();
     coap_set_app_data(context, this);
     coap_register_response_handler(context, Callbacks::response);
     coap_register_nack_handler(context, Callbacks::nack);
     coap_register_event_handler(context, Callbacks::event);
+    context_->between_steps([this] {
+        left_.clear();
+        if (session_ != nullptr) session_->lend();
+    });
     coap_context_set_csm_max_message_size(context,
                                           static_cast<std::uint32_t>(settings_.max_answer + 1024));
 }
@@ -135,6 +141,12 @@ CoapCourier::CoapCourier(common::Worker& worker, CoapClientSettings settings,
 CoapCourier::~CoapCourier() {
     closed_ = true;
     session_.reset();
+    left_.clear();
+}
+
+void CoapCourier::set_tls(common::TlsContextPtr tls) {
+    tls_ = std::move(tls);
+    leave(session_);
 }
 
 asio::awaitable<ra::Sent> CoapCourier::send(ra::Delivery delivery) {
@@ -150,15 +162,16 @@ asio::awaitable<ra::Sent> CoapCourier::deliver(const ra::Delivery& delivery) {
     const bool granted = co_await take_turn(delivery.deadline);
     if (!granted) co_return ra::NotSent{"busy"};
     const Turn turn{*this};
-    const auto addresses = co_await names_.lookup(delivery.deadline);
-    if (addresses.empty()) co_return ra::NotSent{"name"};
-    if (closed_ || !connect(addresses.front())) co_return ra::NotSent{"connect"};
+    const char* why = "connect";
+    const SessionPtr session = co_await connect(delivery.deadline, why);
+    if (session == nullptr) co_return ra::NotSent{why};
 
     Conversation::Settings with;
     with.reliable = is_reliable(settings_.protocol);
-    with.largest = coap_session_max_pdu_size(session_->ref.get());
+    with.largest = coap_session_max_pdu_size(session->get());
     with.max_answer = settings_.max_answer;
     Running running{worker_, delivery.der, with};
+    running.session = session;
     worker_.random().fill(running.tag);
     running.path = settings_.append_labels
                        ? render_path(settings_.path, delivery.label, delivery.operation)
@@ -169,6 +182,8 @@ asio::awaitable<ra::Sent> CoapCourier::deliver(const ra::Delivery& delivery) {
     (void)co_await running.wakeup.wait(delivery.deadline);
     running_.erase(running.token);
     if (running.sent) co_return std::move(*running.sent);
+    // A server that has forgotten the keys of a session says nothing.
+    if (is_secure(settings_.protocol)) leave(session);
     // Blocks of a message that was never whole tell a server nothing (RFC 7959 2.5).
     if (running.conversation.whole_sent()) co_return ra::Unknown{"deadline"};
     co_return ra::NotSent{"deadline"};
@@ -199,33 +214,53 @@ void CoapCourier::end_turn() noexcept {
     next->notify();
 }
 
-bool CoapCourier::connect(const http1::NameCache::Endpoint& to) {
+asio::awaitable<CoapCourier::SessionPtr> CoapCourier::connect(ra::Deadline until,
+                                                              const char*& why) {
+    const auto addresses = co_await names_.lookup(until);
+    if (closed_) co_return nullptr;
+    if (addresses.empty()) {
+        why = "name";
+        co_return nullptr;
+    }
+    const SessionPtr session = open(addresses.front());
+    if (session == nullptr) co_return nullptr;
+    context_->arm();
+    const bool established = co_await session->established(
+        std::min<ra::BootTime>(until, ra::BootClock::now() + settings_.connect_time));
+    if (established && !closed_) co_return session;
+    leave(session);
+    why = session->why();
+    counters_.connect_errors.add();
+    co_return nullptr;
+}
+
+CoapCourier::SessionPtr CoapCourier::open(const http1::NameCache::Endpoint& to) {
+    if (session_ != nullptr && is_secure(settings_.protocol) &&
+        session_->state() == ClientSession::State::established &&
+        ra::BootClock::now() - session_->used > settings_.idle_time)
+        leave(session_);
     if (session_ != nullptr) {
         counters_.reused.add();
-        return true;
+        return session_;
     }
-    coap_address_t address;
-    coap_address_init(&address);
-    std::memcpy(&address.addr, to.data(), to.size());
-    address.size = static_cast<socklen_t>(to.size());
-    const coap_proto_t proto =
-        settings_.protocol == Protocol::tcp ? COAP_PROTO_TCP : COAP_PROTO_UDP;
-    coap_session_t* const made = coap_new_client_session(context_->get(), nullptr, &address, proto);
-    if (made == nullptr) {
-        counters_.connect_errors.add();
-        return false;
-    }
-    counters_.connects.add();
-    coap_session_set_nstart(made, kNstart);
-    session_ = std::make_unique<Session>();
-    session_->ref.reset(made);
-    session_->established = settings_.protocol == Protocol::udp;
-    return true;
+    if (is_secure(settings_.protocol) && tls_ == nullptr) return nullptr;
+    session_ = ClientSession::open(
+        worker_, *context_,
+        {settings_.protocol, to, settings_.tls_name.empty() ? settings_.host : settings_.tls_name,
+         tls_});
+    (session_ != nullptr ? counters_.connects : counters_.connect_errors).add();
+    if (session_ != nullptr) session_->used = ra::BootClock::now();
+    return session_;
+}
+
+void CoapCourier::leave(const SessionPtr& session) {
+    // The library may be in the middle of it.
+    if (session != nullptr && session == session_) left_.push_back(std::move(session_));
 }
 
 bool CoapCourier::ask(Running& running, const Conversation::Ask& ask) {
-    if (session_ == nullptr) return false;
-    coap_session_t* const session = session_->ref.get();
+    if (running.session->state() != ClientSession::State::established) return false;
+    coap_session_t* const session = running.session->get();
     PduHandle pdu{coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_POST,
                                 coap_new_message_id(session), coap_session_max_pdu_size(session))};
     if (pdu == nullptr) return false;
@@ -256,10 +291,12 @@ bool CoapCourier::ask(Running& running, const Conversation::Ask& ask) {
     return false;
 }
 
-void CoapCourier::heard(coap_session_t*, const coap_pdu_t* received) {
+void CoapCourier::heard(const coap_session_t* session, const coap_pdu_t* received) {
     const auto found = running_.find(text_of(coap_pdu_get_token(received)));
     if (found == running_.end()) return;  // nobody waits for it any more
     Running& running = *found->second;
+    if (running.session->get() != session) return;  // not whom it was asked of
+    running.session->used = ra::BootClock::now();
     auto next = running.conversation.heard(read_response(received));
     if (auto* sent = std::get_if<ra::Sent>(&next)) return finish(running, std::move(*sent));
     if (!ask(running, std::get<Conversation::Ask>(next)))
@@ -272,23 +309,29 @@ void CoapCourier::lost(const coap_pdu_t* sent) {
     const auto found = running_.find(text_of(coap_pdu_get_token(sent)));
     if (found == running_.end()) return;
     Running& running = *found->second;
-    // Nothing has left a connection that was never made.
-    const bool nothing_left = session_ != nullptr && !session_->established;
-    const bool unknown = running.conversation.whole_sent() && !nothing_left;
-    finish(running, unknown ? ra::Sent{ra::Unknown{"reset"}} : ra::Sent{ra::NotSent{"connect"}});
+    const SessionPtr session = running.session;
+    finish(running, running.conversation.whole_sent() ? ra::Sent{ra::Unknown{"reset"}}
+                                                      : ra::Sent{ra::NotSent{"connect"}});
+    if (is_secure(settings_.protocol)) leave(session);
 }
 
-void CoapCourier::ended() {
-    if (session_ == nullptr) return;
-    const bool nothing_left = !session_->established;
-    if (nothing_left) counters_.connect_errors.add();
-    for (const auto& [token, running] : std::exchange(running_, {})) {
-        const bool unknown = running->conversation.whole_sent() && !nothing_left;
-        finish(*running,
-               unknown ? ra::Sent{ra::Unknown{"reset"}} : ra::Sent{ra::NotSent{"connect"}});
+void CoapCourier::ended(ClientSession& session, bool in_handshake) {
+    using Kind = common::TlsFault::Kind;
+    const bool was_opening = session.state() == ClientSession::State::opening;
+    session.end(in_handshake);
+    if (was_opening && in_handshake) {
+        const Kind kind = session.refused_certificate() ? Kind::certificate : Kind::protocol;
+        counters_.tls.failed[static_cast<std::size_t>(kind)].add();
     }
-    // Not within its own callback.
-    worker_.post([gone = std::shared_ptr<Session>{std::move(session_)}] {});
+    std::vector<Running*> gone;
+    for (const auto& [token, running] : running_) {
+        if (running->session.get() == &session) gone.push_back(running);
+    }
+    for (Running* running : gone) {
+        finish(*running, running->conversation.whole_sent() ? ra::Sent{ra::Unknown{"reset"}}
+                                                            : ra::Sent{ra::NotSent{"connect"}});
+    }
+    if (session_.get() == &session) leave(session_);
 }
 
 void CoapCourier::finish(Running& running, ra::Sent sent) {
@@ -300,9 +343,11 @@ void CoapCourier::finish(Running& running, ra::Sent sent) {
 asio::awaitable<bool> CoapCourier::probe(ra::Deadline until) {
     if (closed_) co_return false;
     // The cheapest that every server answers: what it serves. Anything it says will do.
-    const auto addresses = co_await names_.lookup(until);
-    if (addresses.empty() || closed_ || !connect(addresses.front())) co_return false;
+    const char* why = "";
+    const SessionPtr session = co_await connect(until, why);
+    if (session == nullptr) co_return false;
     Running running{worker_, {}, {}};
+    running.session = session;
     running.path = {".well-known", "core"};
     const bool asked = ask(running, running.conversation.first());
     if (!asked) co_return false;

@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "transports/coap/libcoap.h"
+#include "transports/common/tls_borrowed.h"
 
 namespace transports::coap {
 
@@ -122,7 +123,11 @@ struct Context::Watch : std::enable_shared_from_this<Watch> {
 
 Context::Context(common::Worker& worker) : worker_{worker} {
     start_library();
-    context_ = coap_new_context(nullptr);
+    {
+        const common::BorrowerWatch watch;
+        context_ = coap_new_context(nullptr);
+        tls_contexts_ = watch.contexts();
+    }
     if (context_ == nullptr) throw std::runtime_error("libcoap: no context");
     // Blocks are the desk's business (desk.h): it bounds them and sends nobody more than is due.
     coap_context_set_block_mode(context_, 0);
@@ -145,6 +150,7 @@ Context::~Context() {
 void Context::pump() {
     for (int i = 0; i < kBatch; ++i) {
         coap_io_process(context_, COAP_IO_NO_WAIT);
+        if (between_) between_();
         pollfd more{watch_->descriptor.native_handle(), POLLIN, 0};
         if (::poll(&more, 1, 0) <= 0) return;
     }

@@ -2,8 +2,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "transports/common/worker.h"
 
@@ -42,6 +44,12 @@ public:
     };
     Bound listen(const std::string& address, std::uint16_t port, Protocol protocol);
 
+    /// The library's SSL_CTX*s, for lend_client_tls().
+    [[nodiscard]] const std::vector<void*>& tls_contexts() const noexcept { return tls_contexts_; }
+
+    /// Called between any two steps of the library, each of which reads a socket once.
+    void between_steps(std::function<void()> hook) { between_ = std::move(hook); }
+
     /// After something was sent outside the library's callbacks: its timer is set anew.
     void arm();
 
@@ -53,6 +61,8 @@ private:
     common::Worker& worker_;
     coap_context_t* context_ = nullptr;
     std::shared_ptr<Watch> watch_;
+    std::function<void()> between_;
+    std::vector<void*> tls_contexts_;
 };
 
 }  // namespace transports::coap

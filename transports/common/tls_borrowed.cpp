@@ -2,6 +2,7 @@
 
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "transports/common/tls_context_impl.h"
@@ -13,6 +14,9 @@ namespace {
 constexpr const char* kSuites =
     "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:ECDHE+AESCCM8:PSK+AESGCM:PSK+CHACHA20:PSK+AESCCM:"
     "PSK+AESCCM8:!aNULL:!eNULL";
+
+constexpr const char* kClientSuites =
+    "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:ECDHE+AESCCM8:!aNULL:!eNULL:!PSK";
 
 void forget(void*, void* kept, CRYPTO_EX_DATA*, int, long, void*) {
     delete static_cast<TlsContextPtr*>(kept);
@@ -56,6 +60,28 @@ bool show(SSL* ssl, SSL_CTX* from) {
                                 chain, 1) == 1;
 }
 
+thread_local std::vector<void*>* watching = nullptr;
+
+void note(void* made, void*, CRYPTO_EX_DATA*, int, long, void*) {
+    if (watching != nullptr) watching->push_back(made);
+}
+
+/// OpenSSL tells of each SSL_CTX that is made.
+int context_place() {
+    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, note, nullptr, nullptr);
+    return index;
+}
+
+/// `ssl` keeps the context as long as it lives.
+bool keep(SSL* ssl, const TlsContextPtr& context) {
+    auto kept = std::make_unique<TlsContextPtr>(context);
+    forget(nullptr, SSL_get_ex_data(ssl, place()), nullptr, 0, 0, nullptr);
+    if (SSL_set_ex_data(ssl, place(), kept.get()) != 1) return false;
+    // NOLINTNEXTLINE(bugprone-unused-return-value): the SSL owns it now.
+    (void)kept.release();
+    return true;
+}
+
 template <auto Encode, class T>
 ra::Bytes encoded(T* object) {
     unsigned char* octets = nullptr;
@@ -82,12 +108,7 @@ bool lend_tls(void* borrower, const TlsContextPtr& context) noexcept try {
     const TlsContext::Impl::Seat& seat =
         name.empty() ? impl.seats.front() : impl.seat_for(name.c_str());
     SSL_CTX* const from = seat.context.get();
-
-    auto kept = std::make_unique<TlsContextPtr>(context);
-    forget(nullptr, SSL_get_ex_data(ssl, place()), nullptr, 0, 0, nullptr);
-    if (SSL_set_ex_data(ssl, place(), kept.get()) != 1) return false;
-    // NOLINTNEXTLINE(bugprone-unused-return-value): the SSL owns it now.
-    (void)kept.release();
+    if (!keep(ssl, context)) return false;
 
     SSL_CTX_set_session_cache_mode(SSL_get_SSL_CTX(ssl), SSL_SESS_CACHE_OFF);
     SSL_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -99,6 +120,57 @@ bool lend_tls(void* borrower, const TlsContextPtr& context) noexcept try {
            SSL_set1_verify_cert_store(ssl, SSL_CTX_get_cert_store(from)) == 1;
 } catch (...) {
     return false;
+}
+
+BorrowerWatch::BorrowerWatch() : before_{watching} {
+    (void)context_place();
+    watching = &contexts_;
+}
+
+BorrowerWatch::~BorrowerWatch() { watching = before_; }
+
+bool lend_client_tls(std::span<void* const> borrowers, const TlsContextPtr& context,
+                     const std::string& host) noexcept {
+    if (context == nullptr) return false;
+    SSL_CTX* const from = context->impl().seats.front().context.get();
+    X509* const certificate = SSL_CTX_get0_certificate(from);
+    STACK_OF(X509)* chain = nullptr;
+    // NOLINTNEXTLINE(bugprone-multi-level-implicit-pointer-conversion): OpenSSL's macro casts it.
+    SSL_CTX_get0_chain_certs(from, &chain);
+    return std::ranges::all_of(borrowers, [&](void* borrower) {
+        auto* const to = static_cast<SSL_CTX*>(borrower);
+        SSL_CTX_set_options(to, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+        SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set1_cert_store(to, SSL_CTX_get_cert_store(from));
+        return expect_host(SSL_CTX_get0_param(to), host) &&
+               SSL_CTX_set_cipher_list(to, kClientSuites) == 1 &&
+               (certificate == nullptr ||
+                SSL_CTX_use_cert_and_key(to, certificate, SSL_CTX_get0_privatekey(from), chain,
+                                         1) == 1);
+    });
+}
+
+bool lend_verdict(void* borrower, const TlsContextPtr& context) noexcept try {
+    SSL* const ssl = static_cast<SSL*>(borrower);
+    if (ssl == nullptr || !keep(ssl, context)) return false;
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
+    return true;
+} catch (...) {
+    return false;
+}
+
+bool is_expected_peer(void* borrower) noexcept {
+    SSL* const ssl = static_cast<SSL*>(borrower);
+    if (ssl == nullptr || lent_to(ssl) == nullptr || SSL_is_init_finished(ssl) != 1) return false;
+    const SSL_CIPHER* const suite = SSL_get_current_cipher(ssl);
+    const int exchange = suite != nullptr ? SSL_CIPHER_get_kx_nid(suite) : NID_undef;
+    return (exchange == NID_kx_ecdhe || exchange == NID_kx_any) && SSL_CIPHER_is_aead(suite) == 1 &&
+           SSL_get0_peer_certificate(ssl) != nullptr && SSL_get_verify_result(ssl) == X509_V_OK;
+}
+
+bool refused_certificate(void* borrower) noexcept {
+    SSL* const ssl = static_cast<SSL*>(borrower);
+    return ssl != nullptr && SSL_get_verify_result(ssl) != X509_V_OK;
 }
 
 std::shared_ptr<const ra::TlsFacts> facts_of(void* borrower) {

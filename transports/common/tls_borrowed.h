@@ -1,6 +1,9 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "ra/base/arrival_facts.h"
 #include "ra/base/secret.h"
@@ -15,6 +18,33 @@ namespace transports::common {
 /// certificates, and the suites of RFC 9325 and RFC 7252 9.1. No renegotiation, no resumption: each
 /// handshake looks at the client's certificate. False: the handshake must fail.
 [[nodiscard]] bool lend_tls(void* ssl, const TlsContextPtr& context) noexcept;
+
+/// The SSL_CTX* that a library makes on this thread while this lives: it gives nobody its own.
+class BorrowerWatch {
+public:
+    BorrowerWatch();
+    BorrowerWatch(const BorrowerWatch&) = delete;
+    BorrowerWatch& operator=(const BorrowerWatch&) = delete;
+    ~BorrowerWatch();
+    [[nodiscard]] std::vector<void*> contexts() const { return contexts_; }
+
+private:
+    std::vector<void*> contexts_;
+    std::vector<void*>* before_;
+};
+
+/// Client connections made from these SSL_CTX* from now on take a certificate for `host` under the
+/// trust and CRLs of `context`, show its certificate, and have the suites of RFC 9325 and RFC 7252
+/// 9.1. False: none may be made.
+[[nodiscard]] bool lend_client_tls(std::span<void* const> borrowers, const TlsContextPtr& context,
+                                   const std::string& host) noexcept;
+/// And this SSL* lets a CRL be as old as `context` says, if that comes before the server's answer.
+[[nodiscard]] bool lend_verdict(void* ssl, const TlsContextPtr& context) noexcept;
+
+/// Whether the handshake of a client on `ssl` is over and the peer is whom lend_client_tls() wants.
+[[nodiscard]] bool is_expected_peer(void* ssl) noexcept;
+/// Why not, where it was the peer's certificate.
+[[nodiscard]] bool refused_certificate(void* ssl) noexcept;
 
 /// What a finished handshake on `ssl` says; a certificate is in it only if it was found good.
 [[nodiscard]] std::shared_ptr<const ra::TlsFacts> facts_of(void* ssl);

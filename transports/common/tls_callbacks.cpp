@@ -103,6 +103,20 @@ int judge_crl_age(int good, X509_STORE_CTX* store, const TlsContext::Impl* impl)
     return 1;
 }
 
+bool is_address(const std::string& host) noexcept {
+    return host.find(':') != std::string::npos ||
+           host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+bool expect_host(X509_VERIFY_PARAM* wanted, const std::string& host) noexcept {
+    if (host.empty()) return false;
+    if (is_address(host)) return X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1;
+    // RFC 9525: the subject's CN is no host name; a wildcard is a whole label.
+    X509_VERIFY_PARAM_set_hostflags(
+        wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return X509_VERIFY_PARAM_set1_host(wanted, host.c_str(), host.size()) == 1;
+}
+
 const TlsContext::Impl* context_of(const SSL* ssl) noexcept {
     return static_cast<const TlsContext::Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }

@@ -53,6 +53,11 @@ void set_verify_callback(SSL_CTX& context, int mode);
 [[nodiscard]] int judge_crl_age(int good, X509_STORE_CTX* store,
                                 const TlsContext::Impl* impl) noexcept;
 
+/// From now on the server's certificate must be for `host`, a DNS name or an address. False: it is
+/// no usable name, and everybody under the trust would do.
+[[nodiscard]] bool expect_host(X509_VERIFY_PARAM* wanted, const std::string& host) noexcept;
+[[nodiscard]] bool is_address(const std::string& host) noexcept;
+
 /// A client's sessions go to the TlsSessions of the stream they came through (tls_stream.cpp).
 void keep_client_sessions(SSL_CTX& context);
 

@@ -22,11 +22,6 @@ namespace {
 constexpr std::size_t kHandshakeOctets = 64 * 1024;
 constexpr std::size_t kRecordOctets = 16 * 1024;
 
-bool is_address(const std::string& host) noexcept {
-    return host.find(':') != std::string::npos ||
-           host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
 std::string verdict_text(long verdict, const std::string& host) {
     switch (verdict) {
         case X509_V_ERR_HOSTNAME_MISMATCH:
@@ -121,19 +116,9 @@ TlsStream::TlsStream(std::unique_ptr<PlainStream> transport, TlsContextPtr conte
     SSL* ssl = impl_->ssl.get();
     impl_->host = host;
     impl_->sessions = std::move(sessions);
-    X509_VERIFY_PARAM* wanted = SSL_get0_param(ssl);
-    bool named = false;
-    if (is_address(host)) {
-        named = X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1;
-    } else {
-        // RFC 9525: the subject's CN is no host name; a wildcard is a whole label.
-        X509_VERIFY_PARAM_set_hostflags(
-            wanted, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        named = X509_VERIFY_PARAM_set1_host(wanted, host.c_str(), host.size()) == 1 &&
-                SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
-    }
-    // Without a name everybody under the trust would do.
-    if (!named || host.empty()) throw std::runtime_error("TLS to a host without a usable name");
+    if (!expect_host(SSL_get0_param(ssl), host) ||
+        (!is_address(host) && SSL_set_tlsext_host_name(ssl, host.c_str()) != 1))
+        throw std::runtime_error("TLS to a host without a usable name");
     SSL_set_connect_state(ssl);
     const std::string alpn = alpn_of(protocols);
     if (!alpn.empty()) {

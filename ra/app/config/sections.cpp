@@ -13,12 +13,8 @@ constexpr seconds kDay{86'400};
 constexpr std::uint32_t kCoapPeers = 1024;  // libcoap looks through all of them often
 constexpr seconds kCoapReceive{60};         // a client may retransmit a block for 45 s
 
-std::string not_in_this_build(const Url& url, std::string_view wanted) {
-    static const std::vector<std::string_view> kPlanned = {"coaps", "coaps+tcp"};
-    if (std::find(kPlanned.begin(), kPlanned.end(), url.scheme) != kPlanned.end()) {
-        return url.scheme + " is not in this build; it has " + std::string(wanted);
-    }
-    return "unknown scheme " + in_quotes(url.scheme) + "; this build has " + std::string(wanted);
+std::string unknown_scheme(const Url& url, std::string_view known) {
+    return "unknown scheme " + in_quotes(url.scheme) + "; this build has " + std::string(known);
 }
 
 void read_listener_url(const Table& table, ListenerConfig& listener) {
@@ -44,9 +40,9 @@ void read_listener_url(const Table& table, ListenerConfig& listener) {
             "http", "https", "tcp", "tcps", "coap", "coaps", "coap+tcp", "coaps+tcp"};
         if (std::find(kSchemes.begin(), kSchemes.end(), url.scheme) == kSchemes.end()) {
             throw std::invalid_argument(
-                not_in_this_build(url,
-                                  "http(s), tcp(s), coap(s) and coap(s)+tcp, each ://ADDRESS:PORT, "
-                                  "file:DIRECTORY and mail:"));
+                unknown_scheme(url,
+                               "http(s), tcp(s), coap(s) and coap(s)+tcp, each ://ADDRESS:PORT, "
+                               "file:DIRECTORY and mail:"));
         }
         if (!url.path.empty() && url.path != "/") {
             throw std::invalid_argument(
@@ -280,16 +276,12 @@ void read_upstream_urls(const Table& table, UpstreamConfig& upstream) {
                 if (!url.path.empty() && url.path != "/")
                     throw std::invalid_argument("there are no paths over tcp");
                 if (url.port == 0) throw std::invalid_argument("port 0 is nobody's");
-            } else if (url.scheme == "coap" || url.scheme == "coap+tcp") {
-                if (url.port == 0) throw std::invalid_argument("port 0 is nobody's");
             } else if (url.is_coap()) {
-                throw std::invalid_argument(url.scheme +
-                                            " is not in this build for an upstream; it has coap "
-                                            "and coap+tcp");
+                if (url.port == 0) throw std::invalid_argument("port 0 is nobody's");
             } else if (!url.is_http() && !url.is_file()) {
-                throw std::invalid_argument(not_in_this_build(
+                throw std::invalid_argument(unknown_scheme(
                     url,
-                    "http(s):// and coap(+tcp)://HOST:PORT/PATH, tcp(s)://HOST:PORT, "
+                    "http(s)://, coap(s):// and coap(s)+tcp://HOST:PORT/PATH, tcp(s)://HOST:PORT, "
                     "file:DIRECTORY and labca:"));
             }
             upstream.urls.push_back(std::move(url));
@@ -408,7 +400,7 @@ UpstreamConfig read_upstream(const Node& node, std::size_t index, Faults& faults
                                           " without tls = { trust = \"file:…\" }: absent trust "
                                           "refuses everybody");
     } else if (!secure && upstream.tls && !upstream.urls.empty()) {
-        faults.error(table.at("tls"), "tls is said, but no url is https:// or tcps://");
+        faults.error(table.at("tls"), "tls is said, but no url is https://, tcps:// or coaps://");
     }
     return upstream;
 }

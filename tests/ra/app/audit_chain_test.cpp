@@ -34,7 +34,7 @@ Verdict verify(const std::vector<std::string>& lines, std::vector<Checkpoint> el
     std::string text;
     for (const std::string& line : lines) text += line;
     std::istringstream trail{text};
-    return verify_trail(trail, {as_bytes(key), nullptr, std::move(elsewhere)});
+    return verify_trail(trail, {as_bytes(key), {}, std::move(elsewhere)});
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ TEST_SUITE("ra/app") {
             std::string changed = text;
             changed[i] = static_cast<char>(changed[i] ^ 1);
             std::istringstream trail{changed};
-            const Verdict verdict = verify_trail(trail, {as_bytes(kKey), nullptr, {}});
+            const Verdict verdict = verify_trail(trail, {as_bytes(kKey), {}, {}});
             // The very last line has nothing after it that would miss it.
             const bool in_last_line = i >= text.size() - good.back().size();
             if (verdict.faults.empty() && !in_last_line) ++unnoticed;
