@@ -40,9 +40,7 @@ bool is_dns_name(std::string_view name) noexcept {
         if (c == '.') {
             if (label == 0 || before == '-') return false;
             label = 0;
-        } else if (!is_alnum(c) && (c != '-' || label == 0)) {
-            return false;
-        } else if (++label > kMaxLabel) {
+        } else if ((!is_alnum(c) && (c != '-' || label == 0)) || ++label > kMaxLabel) {
             return false;
         }
         before = c;

@@ -62,6 +62,8 @@ AdminServer::AdminServer(const config::AdminConfig& config, const admin::Admin& 
     for (const config::AdminConfig::At& at : config.urls) {
         auto entry = std::make_unique<Entry>();
         entry->pages = std::make_unique<PageServer>(
+            // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it outlives its
+            // calls.
             workers_[0], [this](PageRequest request) -> asio::awaitable<Page> {
                 Caller caller = caller_of(request, *roles_);
                 admin::Request asked{

@@ -11,7 +11,7 @@
 #include "ra/app/config/config.h"
 
 namespace spdlog {
-class logger;
+class logger;  // NOLINT(readability-identifier-naming): named by spdlog
 }
 
 namespace ra::app {

@@ -24,7 +24,7 @@ namespace {
 
 /// Microseconds a call, the best of a few rounds: neighbours only ever add.
 template <class Work>
-double best_of(unsigned calls, Work&& work) {
+double best_of(unsigned calls, const Work& work) {
     constexpr int kRounds = 5;
     double best = 0;
     for (int round = 0; round < kRounds; ++round) {

@@ -115,7 +115,7 @@ class Peers(Program):
         tag = f"t{next(self._tags)}"
         words = [tag, what, *(f"{name.replace('_', '-')}={value}" for name, value in options.items())]
         with self._writing:
-            self.process.stdin.write("\t".join(words) + "\n")
+            self.process.stdin.write(("\t".join(words) + "\n").encode())
             self.process.stdin.flush()
         return tag, self.wait_for(rf"^{tag} (.*)$", 60)[1]
 

@@ -5,7 +5,6 @@
 namespace test::sim {
 
 using namespace ra;
-using cmp::BodyType;
 
 namespace {
 

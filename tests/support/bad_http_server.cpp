@@ -194,7 +194,7 @@ void BadHttpServer::answer(int connection, Bytes request) {
             return;
         case DeliveryFault::silent: {
             // Until the peer has had enough.
-            char none;
+            char none = 0;
             while (!ending_ && ::recv(connection, &none, 1, MSG_DONTWAIT) != 0) {
                 if (!pause(kTick)) return;
             }

@@ -1,6 +1,9 @@
 """Every door a device may come in by, each opened by a client nobody here wrote, and every way to a CA (python3 stdlib,
 curl). A door carries one DER message to one gateway and brings the answer back; it knows nothing of CMP."""
 
+import email
+import email.message
+import email.policy
 import hashlib
 import http.server
 import pathlib
@@ -145,12 +148,37 @@ class FileDoor(Door):
         return exchange(self.spools[label], f"{uuid.uuid4()}.pki", der)
 
 
+class MailDoor(CurlDoor):
+    """A mail of Python's, into the pipe an MTA would have; on to the gateway under the label's path."""
+
+    def __init__(self):
+        super().__init__("mail", "plain", "http")
+
+    def found(self, gateway, world):
+        super().found(gateway, world)
+        self.command = [gateway.command[0], "mail", "--from", "ra@example.org"]
+
+    def send(self, der, label):
+        asked = email.message.EmailMessage()
+        asked["From"], asked["To"], asked["Subject"] = "press-17@example.org", "ra@example.org", "CMP"
+        asked["Message-ID"] = f"<{uuid.uuid4()}@example.org>"
+        asked.add_attachment(der, maintype="application", subtype="pkixcmp", filename="request.pki")
+        done = subprocess.run([*self.command, "--to", f"http://127.0.0.1:{self.port}{PATH}/p/{label}"],
+                              input=asked.as_bytes(policy=email.policy.SMTP), capture_output=True, timeout=40, check=False)
+        answer = email.message_from_bytes(done.stdout, policy=email.policy.default)
+        parts = [part for part in answer.walk() if part.get_content_type() == "application/pkixcmp"]
+        if done.returncode or len(parts) != 1 or answer["In-Reply-To"] != asked["Message-ID"]:
+            raise RuntimeError(f"mail: {done.returncode}, {len(parts)} parts: {done.stderr.decode(errors='replace')}")
+        return parts[0].get_content()
+
+
 def doors():
     """All of them, by name. Those of one listener stand next to each other."""
     every = [
         CurlDoor("http", "plain", "http", "--http1.1"),
         CurlDoor("http-chunked", "plain", "http", "--http1.1", "-H", "Transfer-Encoding: chunked"),
         CurlDoor("h2c", "plain", "http", "--http2-prior-knowledge"),
+        MailDoor(),
         CurlDoor("https", "secure", "https", "--http1.1"),
         CurlDoor("h2", "secure", "https", "--http2"),
         TcpDoor("tcp", "frames", "versioned"),

@@ -67,7 +67,7 @@ struct File {
     bool temporary;
 };
 
-File* of(sqlite3_file* file) { return static_cast<File*>(static_cast<void*>(file)); }
+File* of(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 State* of(sqlite3_vfs* vfs) { return static_cast<State*>(vfs->pAppData); }
 
 int close_file(sqlite3_file* file) noexcept {

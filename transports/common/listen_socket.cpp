@@ -119,7 +119,7 @@ ListenSockets open_unix_socket(const std::string& path, bool for_all, int backlo
     if (path.empty() || path.size() >= sizeof address.sun_path)
         throw fault("a path of 1 to " + std::to_string(sizeof address.sun_path - 1) + " octets");
     path.copy(address.sun_path, path.size());
-    const auto* const to = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+    const auto* const to = reinterpret_cast<const sockaddr*>(&address);
 
     struct stat found{};
     if (::lstat(path.c_str(), &found) == 0) {

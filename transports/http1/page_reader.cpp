@@ -38,10 +38,10 @@ void PageReader::on_field_impl(Field name, View name_text, View value, ErrorCode
 void PageReader::on_header_impl(ErrorCode& error) {
     const bool old = http_1_0();
     if (refusal_ != 0) return refuse_header(error);
-    if (hosts_ > 1 || (hosts_ == 0 && !old)) {
-        refusal_ = 400;  // RFC 9112 3.2
-    } else if (chunked_ && (old || has_length_)) {
-        refusal_ = 400;  // RFC 9112 6.1: framing not to be trusted
+    const bool unclear_host = hosts_ > 1 || (hosts_ == 0 && !old);  // RFC 9112 3.2
+    const bool unclear_framing = chunked_ && (old || has_length_);  // RFC 9112 6.1
+    if (unclear_host || unclear_framing) {
+        refusal_ = 400;
     } else if (unknown_coding_) {
         refusal_ = 501;
     } else if (expects_continue_ || expects_other_) {

@@ -86,7 +86,8 @@ TEST_SUITE("ra/store") {
                 REQUIRE(ticket == (all.empty() ? 0 : all.rbegin()->first + 1));
                 all.emplace(ticket, answer);
             } else if (all.size() > 1) {
-                auto victim = std::next(all.begin(), dice[1] % (all.size() - 1));
+                auto victim =
+                    std::next(all.begin(), static_cast<std::ptrdiff_t>(dice[1] % (all.size() - 1)));
                 kept.drop(victim->first, victim->first);
                 CHECK(kept.find(victim->first, victim->first) == nullptr);
                 all.erase(victim);

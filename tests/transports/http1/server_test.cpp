@@ -89,7 +89,8 @@ TEST_CASE("HttpServer: transport faults are answered, then the connection ends")
              std::string(300'000, 'x'),
          413, "Connection: close\r\n"},
         {"smuggling", post("x", "Transfer-Encoding: chunked\r\n"), 400, "Connection: close\r\n"},
-        {"no HTTP", "\x16\x03\x01\x02\x00\r\n\r\n", 400, "Connection: close\r\n"},
+        {"no HTTP", "\x16\x03\x01\x02" + std::string(1, '\0') + "\r\n\r\n", 400,
+         "Connection: close\r\n"},
     };
     Server server;
     for (const Row& row : rows) {
