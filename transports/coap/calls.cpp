@@ -5,18 +5,21 @@
 
 namespace transports::coap {
 
-Calls::MessageKey::MessageKey(const Endpoint& endpoint, std::uint16_t id, ra::ByteView of) noexcept
-    : from{endpoint}, message_id{id}, token_size{static_cast<std::uint8_t>(of.size())} {
-    std::copy_n(of.begin(), std::min(of.size(), token.size()), token.begin());
+Calls::MessageKey::MessageKey(const Endpoint& endpoint, std::uint16_t id,
+                              ra::ByteView token) noexcept {
+    constexpr std::size_t kTokenAt = 23;
+    constexpr std::size_t kMostToken = 8;
+    std::copy(endpoint.octets.begin(), endpoint.octets.end(), octets.begin());
+    octets[20] = static_cast<std::uint8_t>(id >> 8U);
+    octets[21] = static_cast<std::uint8_t>(id);
+    octets[22] = static_cast<std::uint8_t>(token.size());
+    std::copy_n(token.begin(), std::min(token.size(), kMostToken), octets.begin() + kTokenAt);
 }
 
 bool Calls::has_room(const Endpoint& from) const {
     if (open_ >= limits_.open) return false;
     const auto found = by_endpoint_.find(from);
-    if (found == by_endpoint_.end()) return true;
-    const auto open = std::count_if(found->second.begin(), found->second.end(),
-                                    [this](CallId id) { return !calls_.at(id).answered; });
-    return static_cast<std::size_t>(open) < limits_.open_of_one;
+    return found == by_endpoint_.end() || found->second.open < limits_.open_of_one;
 }
 
 CallId Calls::begin(Call call, std::uint16_t message_id, ra::BootTime now) {
@@ -31,22 +34,15 @@ CallId Calls::begin(Call call, std::uint16_t message_id, ra::BootTime now) {
         seen_order_.push_back({key, now});
         seen_[key] = id;
     }
-    std::vector<CallId>& of_one = by_endpoint_[call.from];
-    if (of_one.size() >= limits_.kept_of_one) {
-        const auto oldest = std::find_if(of_one.begin(), of_one.end(),
-                                         [this](CallId one) { return calls_.at(one).answered; });
-        if (oldest != of_one.end()) {
-            const CallId gone = *oldest;
-            of_one.push_back(id);  // so that dropping leaves the list
-            calls_.emplace(id, std::move(call));
-            ++open_;
-            drop(gone);
-            return id;
-        }
-    }
-    of_one.push_back(id);
-    calls_.emplace(id, std::move(call));
+    OfOne& of_one = by_endpoint_[call.from];
+    const bool full = of_one.calls.size() >= limits_.kept_of_one;
+    of_one.calls.push_back(&calls_.emplace(id, std::move(call)).first->second);
+    ++of_one.open;
     ++open_;
+    if (!full) return id;
+    const auto oldest = std::find_if(of_one.calls.begin(), of_one.calls.end(),
+                                     [](const Call* one) { return one->answered; });
+    if (oldest != of_one.calls.end()) drop((*oldest)->id);
     return id;
 }
 
@@ -59,6 +55,7 @@ void Calls::answered(CallId id, ra::BootTime now) {
     Call& call = calls_.at(id);
     call.answered = true;
     --open_;
+    --by_endpoint_.at(call.from).open;
     kept_octets_ += call.content.size();
     if (kept_.size() > 2 * calls_.size() + 64)
         std::erase_if(kept_, [this](const auto& one) { return !calls_.contains(one.key); });
@@ -74,8 +71,8 @@ void Calls::drop(CallId id) {
     const auto found = calls_.find(id);
     if (found == calls_.end()) return;
     const auto of_one = by_endpoint_.find(found->second.from);
-    std::erase(of_one->second, id);
-    if (of_one->second.empty()) by_endpoint_.erase(of_one);
+    std::erase(of_one->second.calls, &found->second);
+    if (of_one->second.calls.empty()) by_endpoint_.erase(of_one);
     kept_octets_ -= found->second.content.size();
     calls_.erase(found);
 }
@@ -83,9 +80,9 @@ void Calls::drop(CallId id) {
 void Calls::forget(const Endpoint& from) {
     const auto found = by_endpoint_.find(from);
     if (found == by_endpoint_.end()) return;
-    const std::vector<CallId> all = found->second;
-    for (const CallId id : all) {
-        if (calls_.at(id).answered) drop(id);
+    const std::vector<Call*> all = found->second.calls;
+    for (const Call* one : all) {
+        if (one->answered) drop(one->id);
     }
 }
 
@@ -112,11 +109,13 @@ Call* Calls::answer_for(const Request& request, const std::string& path) {
     const auto found = by_endpoint_.find(request.from);
     if (found == by_endpoint_.end()) return nullptr;
     Call* latest = nullptr;
-    for (const CallId id : found->second | std::views::reverse) {
-        Call& call = calls_.at(id);
-        if (!call.answered || call.path != path) continue;
-        if (ra::equal(call.token, request.token)) return &call;
-        if (latest == nullptr && ra::equal(call.request_tag, request.request_tag)) latest = &call;
+    for (Call* const one : found->second.calls | std::views::reverse) {
+        Call& call = *one;
+        if (!call.answered) continue;
+        if (ra::equal(call.token, request.token) && call.path == path) return &call;
+        if (latest == nullptr && ra::equal(call.request_tag, request.request_tag) &&
+            call.path == path)
+            latest = &call;
     }
     return latest;
 }

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "ra/base/random.h"
 #include "ra/base/time.h"
+#include "transports/coap/endpoint_hash.h"
 #include "transports/coap/message.h"
 
 namespace transports::coap {
@@ -52,7 +53,8 @@ public:
         std::size_t seen = 32'768;     // messages remembered for their repetition
     };
 
-    explicit Calls(const Limits& limits) : limits_{limits} {}
+    Calls(const Limits& limits, ra::Random& random)
+        : Calls{limits, EndpointHash{ra::KeyedHash{random}}} {}
 
     [[nodiscard]] bool has_room(const Endpoint& from) const;
     /// `message_id`: with the endpoint and token names its message (RFC 7252 4.5).
@@ -82,19 +84,29 @@ public:
     [[nodiscard]] std::size_t kept_octets() const noexcept { return kept_octets_; }
 
 private:
+    /// Endpoint, Message-ID and token.
     struct MessageKey {
-        MessageKey(const Endpoint& endpoint, std::uint16_t id, ra::ByteView of) noexcept;
-        Endpoint from;
-        std::uint16_t message_id = 0;
-        std::uint8_t token_size = 0;
-        std::array<std::uint8_t, 8> token{};
-        auto operator<=>(const MessageKey&) const = default;
+        MessageKey(const Endpoint& endpoint, std::uint16_t id, ra::ByteView token) noexcept;
+        std::array<std::uint8_t, 32> octets{};
+        friend bool operator==(const MessageKey&, const MessageKey&) = default;
+    };
+    struct MessageHash {
+        EndpointHash hash;
+        std::size_t operator()(const MessageKey& key) const { return hash.keyed(key.octets); }
+    };
+    /// Those of one endpoint, the oldest in front.
+    struct OfOne {
+        std::vector<Call*> calls;
+        std::size_t open = 0;
     };
     template <class Key>
     struct Timed {
         Key key;
         ra::BootTime since;
     };
+
+    Calls(const Limits& limits, const EndpointHash& hash)
+        : limits_{limits}, by_endpoint_{0, hash}, seen_{0, MessageHash{hash}} {}
 
     void drop(CallId id);
 
@@ -103,9 +115,9 @@ private:
     std::size_t open_ = 0;
     std::size_t kept_octets_ = 0;
     std::unordered_map<CallId, Call> calls_;
-    std::map<Endpoint, std::vector<CallId>> by_endpoint_;
+    std::unordered_map<Endpoint, OfOne, EndpointHash> by_endpoint_;
     std::deque<Timed<CallId>> kept_;  // answered, the oldest in front; some may have gone since
-    std::map<MessageKey, CallId> seen_;
+    std::unordered_map<MessageKey, CallId, MessageHash> seen_;
     std::deque<Timed<MessageKey>> seen_order_;
 };
 

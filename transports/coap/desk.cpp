@@ -33,7 +33,7 @@ Response head_of(const Call& call) {
 Desk::Desk(DeskSettings settings, ra::Random& random)
     : peers_{settings.peers, random},
       partials_{settings.bodies},
-      calls_{settings.calls},
+      calls_{settings.calls, random},
       observers_{settings.observers} {
     use(std::move(settings));
 }

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <list>
-#include <map>
+#include <unordered_map>
 
-#include "ra/base/keyed_hash.h"
 #include "ra/base/random.h"
 #include "ra/base/time.h"
-#include "transports/coap/message.h"
+#include "transports/coap/endpoint_hash.h"
 
 namespace transports::coap {
 
@@ -19,7 +18,8 @@ public:
     /// How long an Echo value counts, and how long an address stays validated.
     static constexpr std::chrono::seconds kEchoTime{300};
 
-    Peers(std::size_t most, ra::Random& random) : most_{most}, hash_{random} {}
+    Peers(std::size_t most, ra::Random& random)
+        : most_{most}, hash_{random}, peers_{0, EndpointHash{ra::KeyedHash{random}}} {}
 
     /// A datagram came. Whether its sender is known to be there, by this one or an earlier one.
     bool received(const Request& request, ra::BootTime now);
@@ -47,7 +47,7 @@ private:
 
     std::size_t most_;
     ra::KeyedHash hash_;
-    std::map<Endpoint, Peer> peers_;
+    std::unordered_map<Endpoint, Peer, EndpointHash> peers_;
     std::list<Endpoint> order_;  // the one that was quiet longest in front
 };
 

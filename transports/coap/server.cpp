@@ -148,13 +148,15 @@ struct CoapServer::Callbacks {
 };
 
 CoapServer::CoapServer(common::Worker& home, const CoapServerSettings& settings,
-                       std::vector<Seat> seats, CoapServerCounters& counters)
+                       const std::vector<Seat>& seats, CoapServerCounters& counters)
     : home_{home},
       settings_{settings},
-      seats_{std::move(seats)},
       counters_{counters},
       link_{std::make_shared<Link>(home, this)},
       desk_{settings.desk, home.random()},
+      crossing_{
+          home, seats,
+          [this](CallId id, std::optional<ra::Reply> reply) { answered(id, std::move(reply)); }},
       context_{home} {
     coap_context_t* const context = context_.get();
     coap_set_app_data(context, this);
@@ -309,26 +311,7 @@ void CoapServer::begin(coap_session_t* session, const Association& association,
         due_.push_back({begun.id, ra::BootClock::now() + kHoldBack});
         acknowledge_later();
     }
-
-    const Seat seat = seats_[next_seat_++ % seats_.size()];
-    seat.worker.post([seat, arrival = std::move(arrival), link = link_, id = begun.id]() mutable {
-        seat.worker.tasks().spawn("coap", run(seat, std::move(arrival), std::move(link), id));
-    });
-}
-
-/// On the seat's worker; the reply goes home.
-asio::awaitable<void> CoapServer::run(Seat seat, ra::Arrival arrival, std::shared_ptr<Link> link,
-                                      CallId id) {
-    std::optional<ra::Reply> reply;
-    try {
-        reply = co_await seat.exchange.exchange(std::move(arrival));
-    } catch (...) {
-        seat.worker.report("exchange", std::current_exception());
-    }
-    common::Worker& home = link->home;
-    home.post([link = std::move(link), id, reply = std::move(reply)]() mutable {
-        if (link->server != nullptr) link->server->answered(id, std::move(reply));
-    });
+    crossing_.begin(begun.id, std::move(arrival));
 }
 
 void CoapServer::answered(CallId id, std::optional<ra::Reply> reply) {

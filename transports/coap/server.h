@@ -10,6 +10,7 @@
 
 #include "ra/exchange.h"
 #include "transports/coap/context.h"
+#include "transports/coap/crossing.h"
 #include "transports/coap/desk.h"
 #include "transports/coap/psk_table.h"
 #include "transports/common/announcements.h"
@@ -61,14 +62,11 @@ struct CoapServerSettings {
 /// where not said otherwise; made before that runs, or on it.
 class CoapServer final : public common::Announcements {
 public:
-    struct Seat {
-        common::Worker& worker;
-        ra::Exchange& exchange;
-    };
+    using Seat = Crossing::Seat;
 
     /// Binds; throws std::runtime_error naming the address. `home`, seats and counters outlive it.
-    CoapServer(common::Worker& home, const CoapServerSettings& settings, std::vector<Seat> seats,
-               CoapServerCounters& counters);
+    CoapServer(common::Worker& home, const CoapServerSettings& settings,
+               const std::vector<Seat>& seats, CoapServerCounters& counters);
     ~CoapServer() override;
 
     /// Any thread.
@@ -122,16 +120,12 @@ private:
     [[nodiscard]] const Association& association_of(coap_session_t* session);
     void ended(coap_session_t* session);
     void expire_later();
-    static boost::asio::awaitable<void> run(Seat seat, ra::Arrival arrival,
-                                            std::shared_ptr<Link> link, CallId id);
 
     common::Worker& home_;
     CoapServerSettings settings_;
-    std::vector<Seat> seats_;
     CoapServerCounters& counters_;
     std::shared_ptr<Link> link_;
     Desk desk_;
-    std::size_t next_seat_ = 0;
     std::uint64_t last_association_ = 0;
     bool expiring_ = false;
     /// Requests not acknowledged yet, the oldest in front.
@@ -147,6 +141,7 @@ private:
     // Sessions that are needed, and so are not the library's to free.
     std::unordered_map<CallId, Calling> calling_;
     std::map<Endpoint, std::unique_ptr<Held>> observing_;
+    Crossing crossing_;
     Context context_;  // goes first: its sessions call back
     Context::Bound bound_;
 };
