@@ -4,10 +4,9 @@
 #include <thread>
 
 #include "ra/app/bench/test_ca.h"
-#include "ra/app/config/load.h"
-#include "ra/gateway/gateway.h"
 #include "ra/store/memory.h"
 #include "ra/store/memory_inventory.h"
+#include "tests/bench/gateway_parts.h"
 #include "tests/bench/in_process.h"
 #include "tests/support/run.h"
 #include "transports/common/worker.h"
@@ -19,40 +18,23 @@ namespace app_bench = ra::app::bench;
 
 namespace {
 
-gateway::SettingsPtr settings_of(const std::string& folder, bool opaque) {
-    const std::string checked = R"(
-version = 1
-[[listener]]
-url = "http://127.0.0.1:0"
+/// Everything is verified, both ways.
+std::string checked(const std::string& folder) {
+    const std::string root = "\"file:" + folder + "/root.pem\"";
+    return R"(
 [[upstream]]
 name = "ca"
 url = "http://127.0.0.1:9/"
-trust = "file:)" + folder + R"(/root.pem"
+trust = )" +
+           root + R"(
 responder = { eku = "cmcCA" }
 [[profile]]
 name = "devices"
-origin = { signature = { trust = "file:)" +
-                                folder + R"(/root.pem" } }
+origin = { signature = { trust = )" +
+           root + R"( } }
 rules = { key = ["ec:P-256"], subject = "CN=${sender.CN}" }
 upstream = "ca"
 )";
-    const std::string relayed = R"(
-version = 1
-[[listener]]
-url = "http://127.0.0.1:0"
-[[upstream]]
-name = "ca"
-url = "http://127.0.0.1:9/"
-[[profile]]
-name = "all"
-origin = "opaque"
-upstream = "ca"
-)";
-    app::config::Faults faults{"bench"};
-    const auto config = app::config::parse_config(opaque ? relayed : checked, "bench", faults);
-    auto settings = app::config::load_settings(config, faults);
-    if (settings == nullptr) throw std::runtime_error(faults.text());
-    return settings;
 }
 
 struct Messages {
@@ -94,17 +76,6 @@ public:
 
 private:
     const Messages& messages_;
-};
-
-struct NoAudit final : gateway::Audit {
-    void record(const gateway::Ended& ended) override {
-        if (ended.decision != "forwarded") wrong = std::string(ended.rule) + " " + ended.detail;
-    }
-    std::string wrong;
-};
-
-struct NoCpuPool final : gateway::CpuPool {
-    asio::awaitable<bool> run(std::function<void()>) override { co_return false; }
 };
 
 /// One worker: its messages, one after the other.
@@ -162,7 +133,8 @@ double gateway_cost(const std::string& pki_folder, bool opaque, unsigned threads
                     unsigned messages) {
     const auto pki =
         std::make_shared<const app_bench::TestPki>(app_bench::TestPki::open(pki_folder));
-    const gateway::SettingsPtr settings = settings_of(pki_folder, opaque);
+    const gateway::SettingsPtr settings =
+        settings_of(opaque ? std::string{kOpaque} : checked(pki_folder));
     const SystemClock clock;
     SystemRandom random;
     store::MemorySettings bounds;

@@ -115,9 +115,9 @@ origin = "opaque"
           f"ratio {two / one:.2f} (reach 1.0); most of either is the message: parsed, kept, sent on over HTTP/1.1")
 
 
-def idle(pid, connect, number):
+def idle(pid, connect, number, first=50):
     """Octets of `pid` for each of `number` connections that `connect` makes."""
-    held = [connect() for _ in range(50)]  # what comes with the first ones is not theirs
+    held = [connect() for _ in range(first)]  # what comes with them is not of the others
     time.sleep(0.5)
     before = anonymous(pid)
     held += [connect() for _ in range(number)]

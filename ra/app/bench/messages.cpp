@@ -67,8 +67,7 @@ Template prebuilt(ByteView body, std::string_view sender, bool with_recip, bool 
 class PrebuiltDevices final : public Devices {
 public:
     PrebuiltDevices(BodyType type, bool implicit_confirm)
-        : request_{prebuilt(request_body(type, crypto::name_of(kDevice)), kDevice, false,
-                            implicit_confirm)},
+        : request_{prebuilt_request(type, implicit_confirm)},
           confirm_{prebuilt(cmp::build_cert_conf_body(Bytes(32, 0x2d), 0), kDevice, true, false)} {}
 
     Bytes request(std::size_t, const Ids& ids) const override {
@@ -179,14 +178,20 @@ std::unique_ptr<Devices> signing_devices(std::vector<crypto::CredentialPtr> cred
                                             implicit_confirm);
 }
 
-Template prebuilt_answer(BodyType type, bool implicit_confirm) {
+Template prebuilt_request(BodyType type, bool implicit_confirm, ByteView extra_certs) {
+    return prebuilt(request_body(type, crypto::name_of(kDevice)), kDevice, false, implicit_confirm,
+                    extra_certs);
+}
+
+Template prebuilt_answer(BodyType type, bool implicit_confirm, ByteView extra_certs) {
     const TestPki pki = TestPki::make();
     const auto key = crypto::PrivateKey::generate("ec:P-256");
     const Bytes body = cmp::build_cert_rep_body(
         type, 0, cmp::build_status_info(cmp::PKIStatus::accepted, std::nullopt, {}),
         issue(pki, crypto::name_of(kDevice), key->spki()), {});
-    return prebuilt(body, "CN=Test CA,O=Example", true, implicit_confirm,
-                    pki.responder->extra_certs());
+    Bytes certificates = pki.responder->extra_certs();
+    append(certificates, extra_certs);
+    return prebuilt(body, "CN=Test CA,O=Example", true, implicit_confirm, certificates);
 }
 
 Template prebuilt_pkiconf() {

@@ -47,6 +47,8 @@ public:
     [[nodiscard]] Bytes render(ByteView transaction_id, ByteView sender_nonce,
                                ByteView recip_nonce) const;
 
+    [[nodiscard]] std::size_t size() const noexcept { return der_.size(); }
+
     static Id transaction_mark();
     static Id sender_mark();
     static Id recip_mark();
@@ -56,8 +58,13 @@ private:
     std::size_t transaction_at_, sender_at_, recip_at_;
 };
 
-/// The test CA's, in looks only: ip (cp) of about 1 KiB with one certificate, and pkiConf.
-[[nodiscard]] Template prebuilt_answer(cmp::BodyType type, bool implicit_confirm);
+/// One of prebuilt_devices(), larger by `extra_certs` (Certificate TLVs one after another).
+[[nodiscard]] Template prebuilt_request(cmp::BodyType type, bool implicit_confirm,
+                                        ByteView extra_certs = {});
+/// The test CA's, in looks only: ip (cp) of about 1 KiB with one certificate, larger by
+/// `extra_certs`, and pkiConf.
+[[nodiscard]] Template prebuilt_answer(cmp::BodyType type, bool implicit_confirm,
+                                       ByteView extra_certs = {});
 [[nodiscard]] Template prebuilt_pkiconf();
 
 }  // namespace ra::app::bench
