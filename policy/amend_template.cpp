@@ -40,8 +40,10 @@ bool is_dns_name(std::string_view name) noexcept {
         if (c == '.') {
             if (label == 0 || before == '-') return false;
             label = 0;
-        } else if ((!is_alnum(c) && (c != '-' || label == 0)) || ++label > kMaxLabel) {
-            return false;
+        } else {
+            const bool is_allowed = is_alnum(c) || (c == '-' && label != 0);
+            ++label;
+            if (!is_allowed || label > kMaxLabel) return false;
         }
         before = c;
     }

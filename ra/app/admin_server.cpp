@@ -61,17 +61,16 @@ AdminServer::AdminServer(const config::AdminConfig& config, const admin::Admin& 
       roles_{std::make_shared<const admin::LocalRoles>(config.roles)} {
     for (const config::AdminConfig::At& at : config.urls) {
         auto entry = std::make_unique<Entry>();
-        entry->pages = std::make_unique<PageServer>(
-            // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it outlives its
-            // calls.
-            workers_[0], [this](PageRequest request) -> asio::awaitable<Page> {
-                Caller caller = caller_of(request, *roles_);
-                admin::Request asked{
-                    std::move(request.method), std::move(request.path), {},
-                    std::move(request.query),  std::move(request.body), std::move(caller)};
-                auto said = co_await handle(std::move(asked), request.trace.text());
-                co_return Page{said.status, said.content_type, std::move(said.body), said.allow};
-            });
+        // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): outlives its calls.
+        const auto answer = [this](PageRequest request) -> asio::awaitable<Page> {
+            Caller caller = caller_of(request, *roles_);
+            admin::Request asked{
+                std::move(request.method), std::move(request.path), {},
+                std::move(request.query),  std::move(request.body), std::move(caller)};
+            auto said = co_await handle(std::move(asked), request.trace.text());
+            co_return Page{said.status, said.content_type, std::move(said.body), said.allow};
+        };
+        entry->pages = std::make_unique<PageServer>(workers_[0], answer);
         ListenerSettings settings;
         settings.max_connections = kMostConnections;
         entry->listener =

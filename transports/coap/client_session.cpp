@@ -48,7 +48,7 @@ std::shared_ptr<ClientSession> ClientSession::open(common::Worker& worker, Conte
     address.size = static_cast<socklen_t>(with.address.size());
     const coap_proto_t proto = proto_of(with.protocol);
     if (is_secure(with.protocol)) {
-        if (!common::lend_client_tls(context.tls_contexts(), with.tls, with.host)) return nullptr;
+        if (!common::lend_client_tls(context.borrowers(), with.tls, with.host)) return nullptr;
         coap_dtls_pki_t pki{};
         pki.version = COAP_DTLS_PKI_SETUP_VERSION;
         pki.verify_peer_cert = 1;

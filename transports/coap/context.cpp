@@ -16,7 +16,6 @@
 #include <system_error>
 
 #include "transports/coap/libcoap.h"
-#include "transports/common/tls_borrowed.h"
 
 namespace transports::coap {
 
@@ -128,7 +127,7 @@ Context::Context(common::Worker& worker) : worker_{worker} {
     {
         const common::BorrowerWatch watch;
         context_ = coap_new_context(nullptr);
-        tls_contexts_ = watch.contexts();
+        borrowers_ = watch.found();
     }
     if (context_ == nullptr) throw std::runtime_error("libcoap: no context");
     // Blocks are the desk's business (desk.h): it bounds them and sends nobody more than is due.

@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "transports/common/tls_borrowed.h"
 #include "transports/common/worker.h"
 
 struct coap_context_t;
@@ -44,8 +44,8 @@ public:
     };
     Bound listen(const std::string& address, std::uint16_t port, Protocol protocol);
 
-    /// The library's SSL_CTX*s, for lend_client_tls().
-    [[nodiscard]] const std::vector<void*>& tls_contexts() const noexcept { return tls_contexts_; }
+    /// What the library made with its context, for guard_server_tls() and lend_client_tls().
+    [[nodiscard]] const common::Borrowers& borrowers() const noexcept { return borrowers_; }
 
     /// Called between any two steps of the library, each of which reads a socket once.
     void between_steps(std::function<void()> hook) { between_ = std::move(hook); }
@@ -62,7 +62,7 @@ private:
     coap_context_t* context_ = nullptr;
     std::shared_ptr<Watch> watch_;
     std::function<void()> between_;
-    std::vector<void*> tls_contexts_;
+    common::Borrowers borrowers_;
 };
 
 }  // namespace transports::coap

@@ -184,6 +184,9 @@ void CoapServer::secure() {
     coap_context_t* const context = context_.get();
     coap_context_set_max_handshake_sessions(context, kMaxHandshakes);
     nobody_ = home_.random().octets(kNobodyOctets);
+    // First: the library makes the SSL of the next association ahead.
+    if (!common::guard_server_tls(context_.borrowers()))
+        throw std::runtime_error("libcoap: its TLS is not OpenSSL's");
     if (settings_.psks != nullptr) {
         coap_dtls_spsk_t psk{};
         psk.version = COAP_DTLS_SPSK_SETUP_VERSION;

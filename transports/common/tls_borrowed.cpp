@@ -22,6 +22,18 @@ void forget(void*, void* kept, CRYPTO_EX_DATA*, int, long, void*) {
     delete static_cast<TlsContextPtr*>(kept);
 }
 
+thread_local Borrowers* watching = nullptr;
+
+void note_context(void* made, void*, CRYPTO_EX_DATA*, int, long, void*) {
+    if (watching != nullptr) watching->push_back(made);
+}
+
+/// OpenSSL tells of each SSL_CTX that is made.
+int context_place() {
+    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, note_context, nullptr, nullptr);
+    return index;
+}
+
 /// Where an SSL keeps the context it has borrowed.
 int place() {
     static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, forget);
@@ -58,18 +70,6 @@ bool show(SSL* ssl, SSL_CTX* from) {
     SSL_CTX_get0_chain_certs(from, &chain);
     return SSL_use_cert_and_key(ssl, SSL_CTX_get0_certificate(from), SSL_CTX_get0_privatekey(from),
                                 chain, 1) == 1;
-}
-
-thread_local std::vector<void*>* watching = nullptr;
-
-void note(void* made, void*, CRYPTO_EX_DATA*, int, long, void*) {
-    if (watching != nullptr) watching->push_back(made);
-}
-
-/// OpenSSL tells of each SSL_CTX that is made.
-int context_place() {
-    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, note, nullptr, nullptr);
-    return index;
 }
 
 /// `ssl` keeps the context as long as it lives.
@@ -124,14 +124,27 @@ bool lend_tls(void* borrower, const TlsContextPtr& context) noexcept try {
 
 BorrowerWatch::BorrowerWatch() : before_{watching} {
     (void)context_place();
-    watching = &contexts_;
+    watching = &found_;
 }
 
 BorrowerWatch::~BorrowerWatch() { watching = before_; }
 
-bool lend_client_tls(std::span<void* const> borrowers, const TlsContextPtr& context,
+bool guard_server_tls(const Borrowers& borrowers) noexcept {
+    constexpr std::uint64_t kOptions =
+        SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+    // TLS 1.3 has tickets of its own.
+    const auto guard_context = [](void* borrower) {
+        auto* const to = static_cast<SSL_CTX*>(borrower);
+        SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_options(to, kOptions);
+        return SSL_CTX_set_num_tickets(to, 0) == 1 && SSL_CTX_set_cipher_list(to, kSuites) == 1;
+    };
+    return !borrowers.empty() && std::ranges::all_of(borrowers, guard_context);
+}
+
+bool lend_client_tls(const Borrowers& borrowers, const TlsContextPtr& context,
                      const std::string& host) noexcept {
-    if (context == nullptr) return false;
+    if (context == nullptr || borrowers.empty()) return false;
     SSL_CTX* const from = context->impl().seats.front().context.get();
     X509* const certificate = SSL_CTX_get0_certificate(from);
     STACK_OF(X509)* chain = nullptr;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -19,24 +18,31 @@ namespace transports::common {
 /// handshake looks at the client's certificate. False: the handshake must fail.
 [[nodiscard]] bool lend_tls(void* ssl, const TlsContextPtr& context) noexcept;
 
-/// The SSL_CTX* that a library makes on this thread while this lives: it gives nobody its own.
+/// SSL_CTX*s of a library.
+using Borrowers = std::vector<void*>;
+/// Those that a library makes on this thread while this lives: it gives nobody its own.
 class BorrowerWatch {
 public:
     BorrowerWatch();
     BorrowerWatch(const BorrowerWatch&) = delete;
     BorrowerWatch& operator=(const BorrowerWatch&) = delete;
     ~BorrowerWatch();
-    [[nodiscard]] std::vector<void*> contexts() const { return contexts_; }
+    [[nodiscard]] Borrowers found() const { return found_; }
 
 private:
-    std::vector<void*> contexts_;
-    std::vector<void*>* before_;
+    Borrowers found_;
+    Borrowers* before_;
 };
 
-/// Client connections made from these SSL_CTX* from now on take a certificate for `host` under the
-/// trust and CRLs of `context`, show its certificate, and have the suites of RFC 9325 and RFC 7252
-/// 9.1. False: none may be made.
-[[nodiscard]] bool lend_client_tls(std::span<void* const> borrowers, const TlsContextPtr& context,
+/// Server connections of these from now on resume nothing, renegotiate nothing, and have the suites
+/// of RFC 9325 and RFC 7252 9.1: for those that have no certificate, which lend_tls() does not see.
+/// False: none may be made.
+[[nodiscard]] bool guard_server_tls(const Borrowers& borrowers) noexcept;
+
+/// Client connections made from these from now on take a certificate for `host` under the trust and
+/// CRLs of `context`, show its certificate, and have the suites of RFC 9325 and RFC 7252 9.1.
+/// False: none may be made.
+[[nodiscard]] bool lend_client_tls(const Borrowers& borrowers, const TlsContextPtr& context,
                                    const std::string& host) noexcept;
 /// And this SSL* lets a CRL be as old as `context` says, if that comes before the server's answer.
 [[nodiscard]] bool lend_verdict(void* ssl, const TlsContextPtr& context) noexcept;

@@ -148,6 +148,28 @@ TEST_SUITE("transports/coap") {
         }
     }
 
+    TEST_CASE("CoapServer: a key that is no more resumes nothing") {
+        const Certificates pki;
+        for (const auto protocol : {coap::Protocol::dtls, coap::Protocol::tls}) {
+            for (const bool both : {false, true}) {
+                CAPTURE(static_cast<int>(protocol));
+                CAPTURE(both);
+                const CoapFixture fixture{
+                    echo, secured(protocol, both ? pki.context() : nullptr, table())};
+                const std::string said = output_of(
+                    "sh -c '(sleep 0.5; echo) | openssl s_client -msg -cipher PSK+AESGCM "
+                    "-psk_identity press-17 "
+                    "-psk " +
+                    std::string{"30313233343536373839616263646566"} +
+                    (protocol == coap::Protocol::dtls ? " -dtls1_2" : " -no_tls1_3") +
+                    " -connect 127.0.0.1:" + std::to_string(fixture.server->port()) + "'");
+                CHECK_MESSAGE(said.find("Cipher is PSK-") != std::string::npos, said);
+                CHECK(said.find("NewSessionTicket") == std::string::npos);
+                CHECK_MESSAGE(said.find("session ticket") == std::string::npos, said);
+            }
+        }
+    }
+
     TEST_CASE("CoapServer: handshakes that are never finished are bounded and hold nobody up") {
         CoapFixture fixture{echo, secured(coap::Protocol::dtls, nullptr, table())};
         // What is no ClientHello, and ClientHellos without cookie: answered small, kept by nobody.
