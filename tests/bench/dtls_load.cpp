@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <iostream>
@@ -42,7 +43,7 @@ unsigned show_psk(SSL* ssl, const char*, char* identity, unsigned identity_size,
         *static_cast<const DtlsLoad*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
     if (settings.identity.size() >= identity_size || settings.psk.size() > key_size) return 0;
     std::strcpy(identity, settings.identity.c_str());
-    std::memcpy(key, settings.psk.data(), settings.psk.size());
+    std::copy(settings.psk.begin(), settings.psk.end(), key);
     return static_cast<unsigned>(settings.psk.size());
 }
 

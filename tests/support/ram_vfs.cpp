@@ -173,6 +173,7 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
     state->files[known];
     f->base.pMethods = &kMethods;
     f->state = state;
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): a test without memory may end.
     f->name = new std::string(known);
     f->temporary = name == nullptr || (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
     if (out_flags != nullptr) *out_flags = flags;

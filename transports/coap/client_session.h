@@ -56,7 +56,6 @@ public:
     void end(bool in_handshake) noexcept;
 
     ra::BootTime used{};  // when a response came last
-    bool old = false;     // not for new requests
 
 private:
     ClientSession(common::Worker& worker, To to) : worker_{worker}, to_{std::move(to)} {}

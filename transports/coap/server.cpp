@@ -10,8 +10,6 @@
 
 namespace transports::coap {
 
-namespace asio = boost::asio;
-
 namespace {
 
 constexpr std::chrono::seconds kExpireSoon{1};

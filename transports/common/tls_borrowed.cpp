@@ -155,7 +155,10 @@ bool lend_client_tls(const Borrowers& borrowers, const TlsContextPtr& context,
         SSL_CTX_set_options(to, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
         SSL_CTX_set_session_cache_mode(to, SSL_SESS_CACHE_OFF);
         SSL_CTX_set1_cert_store(to, SSL_CTX_get_cert_store(from));
-        return expect_host(SSL_CTX_get0_param(to), host) &&
+        const int least =
+            SSL_CTX_get_ssl_method(to) == DTLS_method() ? DTLS1_2_VERSION : TLS1_2_VERSION;
+        return SSL_CTX_set_min_proto_version(to, least) == 1 &&
+               expect_host(SSL_CTX_get0_param(to), host) &&
                SSL_CTX_set_cipher_list(to, kClientSuites) == 1 &&
                (certificate == nullptr ||
                 SSL_CTX_use_cert_and_key(to, certificate, SSL_CTX_get0_privatekey(from), chain,

@@ -69,8 +69,8 @@ struct Lane {
     void ask(const std::string& source) {
         asio::co_spawn(
             io,
-            // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): kept by
-            // co_spawn.
+            // co_spawn keeps it.
+            // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines)
             [this, source]() -> asio::awaitable<void> {
                 const bool ran = co_await lane.run(to_bytes(as_bytes(source)), {},
                                                    [this, source] { done += source; });
