@@ -224,17 +224,27 @@ TEST_SUITE("transports/coap") {
             const auto write = [&](const std::string& name, ra::ByteView octets) {
                 return folder.write(name, std::string{ra::as_text(octets)});
             };
+            const std::string files = " -c " + write("cert.pem", identity.certificate) + " -j " +
+                                      write("key.pem", identity.key.reveal()) + " -C " +
+                                      write("ca.pem", servers.root());
             std::uint16_t port = 0;
-            {
-                const CoapFixture probe;  // a port that was free a moment ago; the next is for DTLS
-                port = probe.server->port();
+            std::string pid;
+            // A port that was free a moment ago, and the next, which is for TLS: somebody may have
+            // been faster.
+            for (int tries = 0; tries < 5; ++tries) {
+                {
+                    const CoapFixture probe;
+                    port = probe.server->port();
+                }
+                const std::string start = "exec timeout 30 " + program + " -A 127.0.0.1 -n -p " +
+                                          std::to_string(port) + files +
+                                          " > /dev/null 2>&1 & echo $!";
+                pid = output_of("sh -c '" + start + "'");
+                ClientFixture client{static_cast<std::uint16_t>(port + 1), Protocol::tls,
+                                     client_settings({servers, {}, nullptr, "localhost"})};
+                if (eventually([&] { return client.probe(500ms); })) break;
+                ::kill(static_cast<pid_t>(std::stol(pid)), SIGTERM);
             }
-            const std::string start =
-                "exec timeout 30 " + program + " -A 127.0.0.1 -n -p " + std::to_string(port) +
-                " -c " + write("cert.pem", identity.certificate) + " -j " +
-                write("key.pem", identity.key.reveal()) + " -C " + write("ca.pem", servers.root()) +
-                " > /dev/null 2>&1 & echo $!";
-            const std::string pid = output_of("sh -c '" + start + "'");
             for (const Protocol protocol : kSecure) {
                 CAPTURE(program);
                 CAPTURE(static_cast<int>(protocol));
