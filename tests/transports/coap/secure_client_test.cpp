@@ -236,10 +236,10 @@ TEST_SUITE("transports/coap") {
                     const CoapFixture probe;
                     port = probe.server->port();
                 }
-                const std::string start = "exec timeout 30 " + program + " -A 127.0.0.1 -n -p " +
-                                          std::to_string(port) + files +
-                                          " > /dev/null 2>&1 & echo $!";
-                pid = output_of("sh -c '" + start + "'");
+                std::string start = "exec timeout 30 ";
+                start.append(program).append(" -A 127.0.0.1 -n -p ").append(std::to_string(port));
+                start.append(files).append(" > /dev/null 2>&1 & echo $!");
+                pid = output_of(std::string{"sh -c '"}.append(start).append("'"));
                 ClientFixture client{static_cast<std::uint16_t>(port + 1), Protocol::tls,
                                      client_settings({servers, {}, nullptr, "localhost"})};
                 if (eventually([&] { return client.probe(500ms); })) break;
