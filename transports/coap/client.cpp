@@ -103,8 +103,9 @@ struct CoapCourier::Callbacks {
             auto* const ours = static_cast<ClientSession*>(coap_session_get_app_data(session));
             if (ours == nullptr) return;
             if (what == COAP_EVENT_DTLS_CONNECTED) {
-                courier.counters_.tls.full.add();
-                ours->secured();
+                common::TlsCounters& tls = courier.counters_.tls;
+                const auto kind = static_cast<std::size_t>(common::TlsFault::Kind::protocol);
+                (ours->secured() ? tls.full : tls.failed[kind]).add();
             }
             if (what == COAP_EVENT_SESSION_CONNECTED) ours->connected();
             if (what == COAP_EVENT_DTLS_ERROR) courier.ended(*ours, true);
@@ -228,7 +229,10 @@ asio::awaitable<CoapCourier::SessionPtr> CoapCourier::connect(ra::Deadline until
     const bool established = co_await session->established(
         std::min<ra::BootTime>(until, ra::BootClock::now() + settings_.connect_time));
     if (established && !closed_) co_return session;
-    leave(session);
+    // A delivery that is short of time does not end what others wait for.
+    if (session->state() == ClientSession::State::over ||
+        ra::BootClock::now() - session->used >= settings_.connect_time)
+        leave(session);
     why = session->why();
     counters_.connect_errors.add();
     co_return nullptr;

@@ -16,20 +16,6 @@ namespace {
 // Requests of ours on their way to one server (RFC 7252 4.7 has 1, for constrained ones).
 constexpr std::uint16_t kNstart = 32;
 
-coap_proto_t proto_of(Protocol protocol) noexcept {
-    switch (protocol) {
-        case Protocol::dtls:
-            return COAP_PROTO_DTLS;
-        case Protocol::tcp:
-            return COAP_PROTO_TCP;
-        case Protocol::tls:
-            return COAP_PROTO_TLS;
-        case Protocol::udp:
-            break;
-    }
-    return COAP_PROTO_UDP;
-}
-
 /// SNI has names only (RFC 6066 3).
 bool is_name(const std::string& host) {
     return host.find(':') == std::string::npos &&
@@ -88,12 +74,13 @@ void ClientSession::lend() {
     if (!lent_) end(true);
 }
 
-void ClientSession::secured() {
+bool ClientSession::secured() {
     lend();
-    if (state_ != State::opening) return;
-    if (!common::is_expected_peer(tls())) return end(true);
+    if (state_ == State::opening && !common::is_expected_peer(tls())) end(true);
+    if (state_ != State::opening) return state_ == State::established;
     // Over TCP the server's capabilities come first (RFC 8323 5.3).
     if (to_.protocol == Protocol::dtls) become(State::established);
+    return true;
 }
 
 void ClientSession::connected() {

@@ -50,8 +50,9 @@ public:
 
     /// Between two steps of the library: a connection is there.
     void lend();
-    /// The library's word: a handshake is done; requests may leave (not of DTLS); it is over.
-    void secured();
+    /// The library's word that a handshake is done. False: not with whom we want; it is over.
+    [[nodiscard]] bool secured();
+    /// That requests may leave (not of DTLS); that it is over.
     void connected();
     void end(bool in_handshake) noexcept;
 

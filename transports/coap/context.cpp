@@ -36,20 +36,6 @@ void start_library() {
     });
 }
 
-coap_proto_t proto_of(Protocol protocol) noexcept {
-    switch (protocol) {
-        case Protocol::dtls:
-            return COAP_PROTO_DTLS;
-        case Protocol::tcp:
-            return COAP_PROTO_TCP;
-        case Protocol::tls:
-            return COAP_PROTO_TLS;
-        case Protocol::udp:
-            break;
-    }
-    return COAP_PROTO_UDP;
-}
-
 std::string text_of(const std::string& address, std::uint16_t port) {
     const bool v6 = address.find(':') != std::string::npos;
     return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);

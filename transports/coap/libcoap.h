@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "transports/coap/context.h"
+
 /// The C library behind this folder (libcoap 4.3), its handles owned. Only for .cpp files here, and
 /// only on the one thread that has its contexts: the library has no locks.
 namespace transports::coap {
@@ -25,6 +27,21 @@ struct SessionRelease {
 using SessionRef = std::unique_ptr<coap_session_t, SessionRelease>;
 inline SessionRef hold(coap_session_t* session) noexcept {
     return SessionRef{coap_session_reference(session)};
+}
+
+/// As the library calls it.
+inline coap_proto_t proto_of(Protocol protocol) noexcept {
+    switch (protocol) {
+        case Protocol::dtls:
+            return COAP_PROTO_DTLS;
+        case Protocol::tcp:
+            return COAP_PROTO_TCP;
+        case Protocol::tls:
+            return COAP_PROTO_TLS;
+        case Protocol::udp:
+            break;
+    }
+    return COAP_PROTO_UDP;
 }
 
 }  // namespace transports::coap
