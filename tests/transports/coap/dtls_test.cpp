@@ -148,22 +148,33 @@ TEST_SUITE("transports/coap") {
         }
     }
 
-    TEST_CASE("CoapServer: a key that is no more resumes nothing") {
+    TEST_CASE("CoapServer: a key that is no more resumes nothing, and suites are ours") {
         const Certificates pki;
-        for (const auto protocol : {coap::Protocol::dtls, coap::Protocol::tls}) {
-            for (const bool both : {false, true}) {
-                CAPTURE(static_cast<int>(protocol));
+        struct Row {
+            coap::Protocol protocol;
+            const char* options;
+            const char* suite;
+        };
+        const Row rows[] = {
+            {coap::Protocol::dtls, "-dtls1_2 -cipher PSK+AESGCM", "Cipher is PSK-"},
+            {coap::Protocol::tls, "-tls1_2 -cipher PSK+AESGCM", "Cipher is PSK-"},
+            {coap::Protocol::tls, "-tls1_3", "Cipher is TLS_"},
+            {coap::Protocol::dtls, "-dtls1_2 -cipher PSK-AES128-CBC-SHA256", "Cipher is (NONE)"},
+            {coap::Protocol::tls, "-tls1_2 -cipher PSK-AES128-CBC-SHA256", "Cipher is (NONE)"},
+        };
+        for (const bool both : {false, true}) {
+            for (const Row& row : rows) {
+                CAPTURE(row.options);
                 CAPTURE(both);
                 const CoapFixture fixture{
-                    echo, secured(protocol, both ? pki.context() : nullptr, table())};
-                const std::string said = output_of(
-                    "sh -c '(sleep 0.5; echo) | openssl s_client -msg -cipher PSK+AESGCM "
-                    "-psk_identity press-17 "
-                    "-psk " +
-                    std::string{"30313233343536373839616263646566"} +
-                    (protocol == coap::Protocol::dtls ? " -dtls1_2" : " -no_tls1_3") +
-                    " -connect 127.0.0.1:" + std::to_string(fixture.server->port()) + "'");
-                CHECK_MESSAGE(said.find("Cipher is PSK-") != std::string::npos, said);
+                    echo, secured(row.protocol, both ? pki.context() : nullptr, table())};
+                std::string command = "sh -c '(sleep 0.5; echo) | timeout 10 openssl s_client ";
+                command.append(
+                    "-msg -psk_identity press-17 -psk 30313233343536373839616263646566 ");
+                command.append(row.options).append(" -connect 127.0.0.1:");
+                command.append(std::to_string(fixture.server->port())).append("'");
+                const std::string said = output_of(command);
+                CHECK_MESSAGE(said.find(row.suite) != std::string::npos, said);
                 CHECK(said.find("NewSessionTicket") == std::string::npos);
                 CHECK_MESSAGE(said.find("session ticket") == std::string::npos, said);
             }
